@@ -1,0 +1,26 @@
+#pragma once
+// ProxyCounters: what the data plane has done, for a role's metrics. Plain numbers; the role copies them into its Metrics when asked.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace spawner::proxy {
+
+/// Owner: the Proxy. Totals only grow; the last group are levels.
+struct ProxyCounters {
+  std::uint64_t requests = 0;            // exchanges given to run()
+  std::uint64_t upgrades = 0;            // of them, became tunnels
+  std::uint64_t upstreamConnects = 0;    // connections begun
+  std::uint64_t upstreamReuses = 0;      // exchanges on a pooled connection
+  std::uint64_t retries = 0;             // second tries after a stale pooled connection
+  std::uint64_t failuresBeforeHead = 0;  // no answer from upstream: 502, 504, or the caller's FailureHandler
+  std::uint64_t brokenAnswers = 0;       // upstream broke off after its head: the client's connection was aborted
+  std::uint64_t clientGone = 0;          // the client left before its answer was complete
+  std::uint64_t bytesToUpstream = 0;     // bodies and tunnels, without heads
+  std::uint64_t bytesToClient = 0;
+
+  std::size_t active = 0;   // exchanges under way
+  std::size_t tunnels = 0;  // upgraded connections open
+};
+
+}  // namespace spawner::proxy

@@ -1,0 +1,99 @@
+#pragma once
+// Proxy: runs exchanges against upstreams: the data plane of sidecar and gateway. Streams both ways with back-pressure, upgrades to any
+// protocol, retries only what is safe. What is in flight is owned here. Thread: the loop's (a gateway with N loops has N proxies).
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <string>
+
+#include "base/log.hpp"
+#include "http/exchange.hpp"
+#include "loop/socket.hpp"
+#include "proxy/counters.hpp"
+#include "proxy/forward.hpp"
+#include "proxy/tunnel.hpp"
+#include "proxy/upstream_pool.hpp"
+#include "spawner/loop.hpp"
+
+namespace spawner::proxy {
+
+/// Each is an option of the role that owns the proxy. 0 as a time: no limit.
+struct ProxyOptions {
+  Duration connectTimeout = std::chrono::seconds(5);
+  Duration headTimeout = std::chrono::hours(1);  // request sent to the answer's head: applications may think for minutes
+  Duration stallTimeout = Duration::zero();      // with a body under way in either direction: this long without a byte
+  std::size_t bufferBytes = 16 * 1024;           // a direction of an exchange; nothing is held while nothing is pending
+  std::size_t maxHeadBytes = 64 * 1024;          // of the upstream's answer: 502 beyond
+  std::size_t maxHeadFields = 200;
+  /// A request that must not be sent twice (RFC 9110 §9.2.2) takes a pooled connection only when it was idle no longer than this.
+  Duration unsafeReuseWithin = std::chrono::seconds(1);
+  PoolOptions pool;
+  TunnelOptions tunnels;
+};
+
+/// Why no answer came from the upstream. The word is API: problem body's "reason", metrics.
+enum class FailureKind {
+  ConnectFailed,  // refused, unreachable: nobody listens there
+  ConnectTimeout,
+  ClosedEarly,  // the connection ended or broke before a head
+  HeadTimeout,
+  BadAnswer,    // not HTTP, a head beyond the limits, an upgrade nobody asked for
+  Intercepted,  // Target::intercept said so
+};
+std::string_view toString(FailureKind kind);
+
+struct Failure {
+  FailureKind kind = FailureKind::ClosedEarly;
+  std::string detail;  // one sentence, for the problem body and the log
+};
+/// 502 (504 for the time-outs) with a problem+json body; "UpstreamUnreachable" and the like as reason.
+http::Response failureResponse(const Failure& failure);
+
+/// Where an exchange goes, and how.
+struct Target {
+  SocketAddress address;
+  RequestEdit edit;
+  /// Looks at the answer's head before anything is sent to the client. True: the answer is dropped and the exchange goes to onFailure
+  /// with kind Intercepted (a gateway turns a sidecar's 503 into its own page). May be empty.
+  std::function<bool(const http::ResponseHead&)> intercept;
+  /// Changes the head that goes to the client (Location under a prefix, cookies). Called for final heads and 101. May be empty.
+  std::function<void(http::ResponseHead&)> editAnswer;
+  /// Gets the exchange when nothing was sent to the client yet. Its body may have been read from: answer it, do not run it again.
+  /// Empty: failureResponse().
+  std::function<void(std::unique_ptr<http::Exchange>, const Failure&)> onFailure;
+};
+
+class Run;
+
+class Proxy {
+ public:
+  Proxy(Loop& loop, ProxyOptions options, Logger log = {});
+  ~Proxy();  // aborts every exchange and closes every tunnel
+
+  /// Runs the exchange to its end. REQUIRES: nothing was read from or sent on it.
+  void run(std::unique_ptr<http::Exchange> exchange, Target target);
+  /// Closes WebSockets with 1001, empties the pool; exchanges go on. `done` runs (in a later turn) when none is left.
+  void drain(Task done);
+  /// Aborts what is left: exchanges and tunnels.
+  void abortAll();
+  [[nodiscard]] const ProxyCounters& counters() const { return counters_; }
+
+ private:
+  friend class Run;
+  void ended(Run& run);
+  void checkDrained();
+
+  Loop& loop_;
+  const ProxyOptions options_;
+  Logger log_;
+  ProxyCounters counters_;
+  UpstreamPool pool_;
+  Tunnels tunnels_;
+  std::list<std::shared_ptr<Run>> runs_;
+  bool tunnelsDrained_ = false;
+  Task drained_;
+};
+
+}  // namespace spawner::proxy
