@@ -1,0 +1,45 @@
+#pragma once
+// Options of `spawner gateway`. Names of flags: command.cpp. Every limit is here.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "spawner/names.hpp"
+
+namespace spawner::gateway {
+
+struct Options {
+  std::string listen = ":8080";                                   // --listen ADDRESS:PORT
+  std::string ns = std::string(names::defaultNamespace);          // --namespace
+  std::string servicePrefix = std::string(names::defaultPrefix);  // --service-prefix
+  std::vector<std::string> domains;                               // --domain D, repeatable: <name>.D is the session's own origin
+  std::string apiUpstream;                                        // --api-upstream ADDRESS:PORT: where /api/ goes; empty: 404
+
+  /// Host names that requests may be for (DNS rebinding); "*.localhost" allows every name below it. Empty: any. Names below a --domain are
+  /// always allowed.
+  std::vector<std::string> allowedHosts;
+  bool trustForwarded = false;  // --trust-forwarded: X-Forwarded-* of the client's side are kept (there is a proxy of ours in front)
+
+  std::string landingPage;                   // --landing-page FILE: the page at /
+  std::string landingImage;                  // --landing-image NAME: the built-in page gets a button that spawns this image
+  std::string landingTitle = "New session";  // --landing-title TEXT: what the button says
+
+  std::uint32_t waitSeconds = 10;  // a request that is not a browser's navigation waits this long for Ready; 0: 503 at once
+  std::size_t maxWaiting = 1000;   // such requests at once; beyond: 503
+  std::uint32_t rememberEndsSeconds = 600;
+  std::size_t rememberEndsMax = 10'000;
+  double lookupsPerSecond = 50;  // GETs for names that the informer does not have
+  std::uint32_t kubeTimeoutSeconds = 10;
+
+  std::size_t maxConnections = 20'000;
+  std::size_t maxHeadBytes = 32 * 1024;
+  std::uint32_t headTimeoutSeconds = 10;
+  std::uint32_t keepAliveSeconds = 75;
+  std::uint32_t connectTimeoutSeconds = 5;
+  std::uint32_t answerTimeoutSeconds = 3600;  // request sent to the answer's head
+  std::uint32_t tunnelDeadPeerSeconds = 60;
+};
+
+}  // namespace spawner::gateway
