@@ -24,6 +24,7 @@ struct ReflectorOptions {
   Duration idleTimeout = std::chrono::minutes(11);     // a watch this long without a byte is dead
   Duration firstBackoff = std::chrono::milliseconds(100);
   Duration maxBackoff = std::chrono::seconds(10);
+  std::size_t maxEventBytes = 16 * 1024 * 1024;        // one line of a watch; beyond: relist
 };
 
 struct ReflectorHandlers {
@@ -45,7 +46,10 @@ class Reflector {
   ~Reflector();
   void start();
   [[nodiscard]] bool synced() const;
-  /// True when the object was seen deleted at this resourceVersion or later (a bounded memory): a late answer must not raise it again.
+  /// The owner's copy has this object from the answer of a write: older news of it are dropped from now on, and a list without it erases it.
+  void learned(const std::string& key, const std::string& resourceVersion);
+  /// True when the server has told everything up to this resourceVersion or later and the object is not in it: a late answer of a write
+  /// must not raise it again. Exact, without a memory of deletes: a list or watch at version R has told of all that happened up to R.
   [[nodiscard]] bool deletedAfter(const std::string& key, std::string_view resourceVersion) const;
   /// Time since the last sign of life of the API server (list page, watch event, bookmark); zero before the first.
   [[nodiscard]] Duration sinceContact() const;
