@@ -20,6 +20,8 @@ struct SidecarReport {
   std::uint32_t liveConnections = 0;
   /// The application holds a busy lease ("busy"): in use even without a connection.
   bool busy = false;
+  /// It was in use at least once since Ready ("used"): with a grace period of 0 a session ends after its last use, never before the first.
+  bool used = false;
   /// Time unused on the sidecar's monotonic clock ("idle_ms"); absent while in use or before Ready.
   std::optional<std::chrono::milliseconds> idle;
   /// Time since the session's sidecar first started ("age_ms").
