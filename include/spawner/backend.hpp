@@ -49,6 +49,12 @@ struct EndInfo {
   WallTime time{};
 };
 
+/// status.contactLost: a sweeper cannot reach the sidecar. The one fact that can be taken back (null): it ends nothing (P3).
+struct ContactLostInfo {
+  WallTime since{};
+  std::string message;
+};
+
 struct Condition {
   std::string type;    // "Ready", "Finished", "ContactLost", "SpecIgnored"
   std::string status;  // "True", "False", "Unknown"
@@ -70,6 +76,7 @@ struct SlabStatus {
   std::string podUid;
   std::string podIp;
   std::optional<EndInfo> end;
+  std::optional<ContactLostInfo> contactLost;
   // Derived by the controller.
   std::string phase;
   std::string reason;

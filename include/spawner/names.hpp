@@ -39,6 +39,8 @@ inline constexpr std::string_view portEnv = "PORT";                             
 inline constexpr std::string_view nameEnv = "SPAWNER_NAME";
 inline constexpr std::string_view urlEnv = "SPAWNER_URL";
 inline constexpr std::string_view sidecarEnvPrefix = "SPAWNER_SIDECAR_";        // (original)
+inline constexpr std::string_view podUidEnv = "SPAWNER_POD_UID";                // the sidecar's own pod uid, by the downward API
+inline constexpr std::string_view appContainer = "app";                         // containers[0] of what API and CLI create; any other name works
 
 // Labels and annotations on pods that the sweeper reads, so that it needs to watch nothing but the pods of its node.
 inline constexpr std::string_view managedByLabel = "app.kubernetes.io/managed-by";  // value: managedByValue
@@ -49,7 +51,11 @@ inline constexpr std::string_view maxLifetimeAnnotation = "spawner.dev/max-lifet
 inline constexpr std::string_view startupTimeoutAnnotation = "spawner.dev/startup-timeout-seconds";
 inline constexpr std::string_view adminPortAnnotation = "spawner.dev/admin-port";
 inline constexpr std::string_view clusterIpAnnotation = "spawner.dev/cluster-ip";   // set when Ready must mean that the Service works
+inline constexpr std::string_view templateHashAnnotation = "spawner.dev/template-hash";  // what the pod was made of: tells later edits
 inline constexpr std::string_view spawnIdAnnotation = "spawner.dev/spawn-id";       // on the slab, by the API: makes a repeated POST safe
+
+/// Pod condition of the embedded node: False with a message when the application listens on another port than its PORT.
+inline constexpr std::string_view listensOnPortCondition = "spawner.dev/ListensOnPort";
 
 // Admin protocol: Authorization: Spawner1 <key id>:<base64url Ed25519 signature>.
 inline constexpr std::string_view signatureScheme = "Spawner1";
