@@ -125,6 +125,8 @@ struct PodView {
   std::string unschedulableMessage;
   /// From the condition DisruptionTarget=True: its reason.
   std::string disruptionReason;
+  /// From the condition names::listensOnPortCondition=False: its message.
+  std::string portMessage;
 };
 
 struct ServiceView {

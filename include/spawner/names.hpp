@@ -52,6 +52,8 @@ inline constexpr std::string_view startupTimeoutAnnotation = "spawner.dev/startu
 inline constexpr std::string_view adminPortAnnotation = "spawner.dev/admin-port";
 inline constexpr std::string_view clusterIpAnnotation = "spawner.dev/cluster-ip";   // set when Ready must mean that the Service works
 inline constexpr std::string_view templateHashAnnotation = "spawner.dev/template-hash";  // what the pod was made of: tells later edits
+// A pod condition of the embedded node agent; status False: its message says on which port the application listens instead of PORT.
+inline constexpr std::string_view listensOnPortCondition = "spawner.dev/ListensOnPort";
 inline constexpr std::string_view spawnIdAnnotation = "spawner.dev/spawn-id";       // on the slab, by the API: makes a repeated POST safe
 
 /// Pod condition of the embedded node: False with a message when the application listens on another port than its PORT.

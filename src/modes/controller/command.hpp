@@ -1,0 +1,15 @@
+#pragma once
+// `spawner controller`: its command line.
+
+#include <functional>
+
+namespace CLI {
+class App;
+}
+
+namespace spawner::controller {
+
+/// Adds the subcommand with all options; sets `run` when it was chosen.
+void addCommand(CLI::App& app, std::function<int()>& run);
+
+}  // namespace spawner::controller
