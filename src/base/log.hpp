@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -18,7 +19,7 @@ namespace spawner {
 enum class LogLevel { Debug, Info, Warn, Error };
 enum class LogFormat { Json, Text };
 
-/// A value of a log field: text or a number.
+/// A value of a log field: text, a number or a truth value. A number that JSON does not know (NaN, infinity) is text.
 class LogValue {
  public:
   LogValue(std::string_view text) : text_(text) {}
@@ -26,12 +27,21 @@ class LogValue {
   LogValue(const std::string& text) : text_(text) {}
   LogValue(const Error& error);
   template <class N>
-    requires std::is_arithmetic_v<N>
-  LogValue(N number) : text_(std::to_string(number)), isNumber_(true) {}
+  requires std::is_arithmetic_v<N> LogValue(N number) {
+    if constexpr (std::is_same_v<N, bool>)
+      setBool(number);
+    else if constexpr (std::is_floating_point_v<N>)
+      setDouble(static_cast<double>(number));
+    else
+      text_ = std::to_string(number), isNumber_ = true;
+  }
   [[nodiscard]] const std::string& text() const { return text_; }
+  /// True where the text is a JSON value as it is: a number, true or false.
   [[nodiscard]] bool isNumber() const { return isNumber_; }
 
  private:
+  void setBool(bool value);
+  void setDouble(double value);
   std::string text_;
   bool isNumber_ = false;
 };
@@ -44,7 +54,8 @@ class LogSink {
   virtual ~LogSink() = default;
   virtual void write(std::string_view line) = 0;  // without the newline
 };
-/// Writes to a descriptor (2 = standard error), one write(2) a line.
+/// Writes to a descriptor (2 = standard error), one write(2) a line. It never waits: lines for which a full non-blocking descriptor has
+/// no room are lost, and their number is told as soon as there is room again.
 std::shared_ptr<LogSink> fdSink(int fd);
 /// Keeps the lines, for tests.
 class MemorySink final : public LogSink {
@@ -53,14 +64,16 @@ class MemorySink final : public LogSink {
   std::vector<std::string> lines;
 };
 
-/// Copyable and cheap to copy. Never pass a secret to it.
+/// Copyable and cheap to copy. Never pass a secret to it. JSON: {"time":…,"level":…,"role":…,"message":…, fields…}; a field with one of
+/// these four names gets a "_" behind it. Text: "12:03:04.123 INFO  role: message key=value" in UTC. Everything is escaped: a record is one
+/// line.
 class Logger {
  public:
   struct Options {
     LogLevel level = LogLevel::Info;
     LogFormat format = LogFormat::Json;
-    std::shared_ptr<LogSink> sink;           // null: nothing is written
-    std::function<WallTime()> wallNow;       // null: the system's clock
+    std::shared_ptr<LogSink> sink;      // null: nothing is written
+    std::function<WallTime()> wallNow;  // null: the system's clock
   };
   Logger() = default;
   Logger(Options options, std::string role);

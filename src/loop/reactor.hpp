@@ -8,18 +8,22 @@
 
 namespace spawner {
 
-/// Thread: run() and all members on one thread; wake() from any thread or signal handler.
+/// One turn: events of descriptors (a bounded number), then the tasks posted before the turn, then the timers due (a bounded number). An
+/// empty interest is not watched at all: no hangup is reported for it. A call-back must not run the loop; an exception out of one ends
+/// the process. Thread: run() and all members on one thread; wake() from any thread or signal handler.
 class Reactor final : public Loop {
  public:
   Reactor();
   ~Reactor() override;
-  /// Runs until stop().
+  /// Runs until stop(). A stop() before it makes it return at once.
   void run();
-  /// Runs turns until the predicate holds (true) or the limit has passed (false). For tests and ordered shutdown.
+  /// Runs turns until the predicate holds (true) or the limit has passed (false). stop() does not
+  /// end it. For tests and ordered shutdown.
   bool runUntil(const std::function<bool()>& predicate, Duration limit);
   /// Makes a waiting run() take another turn.
   void wake();
 
+  /// Of the present turn; outside of turns the clock's.
   [[nodiscard]] TimePoint now() const override;
   [[nodiscard]] WallTime wallNow() const override;
   Timer after(Duration delay, Task task) override;

@@ -31,6 +31,7 @@ class SimLoop final : public Loop {
   Timer after(Duration delay, Task task) override;
   void post(Task task) override;
   FdWatch watch(int fd, Interest interest, FdCallback callback) override;
+  /// Ends the present runFor() or runUntil() after the present event.
   void stop() override;
 
  private:

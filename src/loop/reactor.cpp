@@ -1,0 +1,188 @@
+#include "loop/reactor.hpp"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <exception>
+#include <vector>
+
+#include "base/die.hpp"
+#include "loop/socket.hpp"
+#include "loop/timer_heap.hpp"
+#include "loop/watch_table.hpp"
+#include "spawner/result.hpp"
+
+namespace spawner {
+namespace {
+
+/// Bounds of one turn, so that descriptors, tasks and timers each get their share however many of the others are due.
+constexpr int maxEventsPerTurn = 256;
+constexpr int maxTimersPerTurn = 1024;
+constexpr std::uint64_t wakeId = UINT64_MAX;
+
+TimePoint readClock() {
+  timespec time{};
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  return TimePoint(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
+}
+
+Fd checked(int fd, std::string_view what) {
+  if (fd < 0) die(systemError(what, errno).message);
+  return Fd(fd);
+}
+
+/// epoll's time-out: whole milliseconds, rounded up, so that a timer is never early.
+int toTimeout(Duration wait) {
+  if (wait <= Duration::zero()) return 0;
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(std::min<Duration>(wait, std::chrono::hours(1)));
+  return static_cast<int>(ms.count());
+}
+
+}  // namespace
+
+struct Reactor::Impl {
+  Fd epollFd = checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
+  Fd wakeFd = checked(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd");
+  WatchTable watches{epollFd.get()};
+  TimerHeap timers;
+  std::uint64_t nextTimer = 0;  // the heap's tie: equal times run in the order of asking
+  std::vector<Task> posted;
+  std::vector<Task> batch;  // the tasks of the present turn; kept for its memory
+  std::array<epoll_event, maxEventsPerTurn> events{};
+  TimePoint now = readClock();
+  bool inTurn = false;
+  bool stopping = false;
+
+  void turn(Duration longest);
+  void runEvents(int count);
+  void runPosted();
+  void runTimers(std::uint64_t firstOfThisTurn);
+  [[nodiscard]] Duration untilNext(Duration longest) const;
+};
+
+Duration Reactor::Impl::untilNext(Duration longest) const {
+  if (!posted.empty() || longest <= Duration::zero()) return Duration::zero();
+  return timers.empty() ? longest : std::min(longest, timers.nextDue() - readClock());
+}
+
+void Reactor::Impl::turn(Duration longest) {
+  if (inTurn) die("Reactor: a call-back ran the loop that runs it");
+  int count = ::epoll_wait(epollFd.get(), events.data(), maxEventsPerTurn, toTimeout(untilNext(longest)));
+  if (count < 0) {
+    if (errno != EINTR) die(systemError("epoll_wait", errno).message);
+    count = 0;
+  }
+  now = readClock();
+  inTurn = true;
+  const std::uint64_t firstOfThisTurn = nextTimer;
+  batch.swap(posted);
+  try {
+    // Bytes before timers: after a stall, data that came in time is seen before the deadline that waited for it.
+    runEvents(count);
+    runPosted();
+    runTimers(firstOfThisTurn);
+  } catch (const std::exception& error) { die(std::string("an exception escaped a call-back of the loop: ") + error.what()); } catch (...) {
+    die("an exception of unknown type escaped a call-back of the loop");
+  }
+  inTurn = false;
+}
+
+void Reactor::Impl::runEvents(int count) {
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = events[static_cast<std::size_t>(i)];
+    if (event.data.u64 != wakeId) {
+      watches.dispatch(event.data.u64, event.events);
+      continue;
+    }
+    std::uint64_t value = 0;
+    [[maybe_unused]] const ssize_t n = ::read(wakeFd.get(), &value, sizeof value);  // to be woken was all it was for
+  }
+}
+
+void Reactor::Impl::runPosted() {
+  for (Task& slot : batch) {
+    Task task = std::move(slot);
+    task();
+  }
+  batch.clear();
+}
+
+void Reactor::Impl::runTimers(std::uint64_t firstOfThisTurn) {
+  for (int i = 0; i < maxTimersPerTurn && !timers.empty(); ++i) {
+    if (timers.nextDue() > now || timers.nextTie() >= firstOfThisTurn) break;
+    Task task = timers.pop();
+    task();
+  }
+}
+
+Reactor::Reactor() : impl_(std::make_unique<Impl>()) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = wakeId;
+  if (::epoll_ctl(impl_->epollFd.get(), EPOLL_CTL_ADD, impl_->wakeFd.get(), &event) != 0) die(systemError("eventfd", errno).message);
+}
+
+Reactor::~Reactor() {
+  // What the call-backs own goes while the loop is still whole: destructors may cancel timers and watches, or even ask for new ones.
+  while (!impl_->timers.empty() || !impl_->posted.empty()) {
+    while (!impl_->timers.empty()) (void)impl_->timers.pop();
+    const std::vector<Task> released = std::exchange(impl_->posted, {});
+  }
+  impl_->watches.clear();
+}
+
+void Reactor::run() {
+  while (!impl_->stopping) impl_->turn(Duration::max());
+  impl_->stopping = false;
+}
+
+bool Reactor::runUntil(const std::function<bool()>& predicate, Duration limit) {
+  const TimePoint start = readClock();
+  while (!predicate()) {
+    const Duration left = limit - (readClock() - start);
+    if (left <= Duration::zero()) return false;
+    impl_->turn(left);
+  }
+  return true;
+}
+
+void Reactor::wake() {
+  // Async-signal-safe: one write(2), and errno as it was. The counter cannot be full in practice; if it is, the loop wakes anyway.
+  const int saved = errno;
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t n = ::write(impl_->wakeFd.get(), &one, sizeof one);
+  errno = saved;
+}
+
+TimePoint Reactor::now() const {
+  // Outside a turn nothing reads the clock for us.
+  return impl_->inTurn ? impl_->now : readClock();
+}
+
+WallTime Reactor::wallNow() const { return std::chrono::floor<WallTime::duration>(std::chrono::system_clock::now()); }
+
+Timer Reactor::after(Duration delay, Task task) {
+  const TimePoint from = now();
+  const TimePoint due = delay <= Duration::zero() ? from : delay >= TimePoint::max() - from ? TimePoint::max() : from + delay;
+  return Timer(*this, impl_->timers.add(due, impl_->nextTimer++, std::move(task)));
+}
+
+void Reactor::post(Task task) { impl_->posted.push_back(std::move(task)); }
+
+FdWatch Reactor::watch(int fd, Interest interest, FdCallback callback) {
+  return FdWatch(*this, impl_->watches.add(fd, interest, std::move(callback)));
+}
+
+void Reactor::stop() { impl_->stopping = true; }
+
+void Reactor::cancelTimer(std::uint64_t id) { const Task released = impl_->timers.remove(id); }
+bool Reactor::timerActive(std::uint64_t id) const { return impl_->timers.contains(id); }
+void Reactor::cancelWatch(std::uint64_t id) { impl_->watches.cancel(id); }
+void Reactor::setWatch(std::uint64_t id, Interest interest) { impl_->watches.set(id, interest); }
+
+}  // namespace spawner
