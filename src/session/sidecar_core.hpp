@@ -55,24 +55,19 @@ class SidecarCore {
   [[nodiscard]] std::optional<Duration> busyLeft() const;
   /// POST /shutdown: stays, over restarts too.
   void requestShutdown();
-  [[nodiscard]] bool shutdownRequested() const { return shutdownRequested_; }
+  [[nodiscard]] bool shutdownRequested() const { return stored_.shutdownRequested; }
 
   /// Called inside whatever changed report() other than by time alone. It must not call back into changing members: note it, and post.
   void onChange(std::function<void()> callback) { listeners_.push_back(std::move(callback)); }
 
  private:
-  static Activity::Past pastOf(const std::optional<SessionRecord>& record, const SidecarIdentity& identity, TimePoint now);
   void changed();
   void persist();
 
   Loop& loop_;
-  SidecarIdentity identity_;
   SessionFile file_;
-  std::optional<SessionRecord> found_;  // what the file said at the start, if it is of this pod
-  TimePoint firstStart_;
+  SessionRecord stored_;  // what the file says
   std::optional<std::string> swept_;
-  bool shutdownRequested_ = false;
-  SessionRecord stored_;
   std::vector<std::function<void()>> listeners_;
   Activity activity_;
 };
