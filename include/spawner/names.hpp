@@ -55,9 +55,7 @@ inline constexpr std::string_view templateHashAnnotation = "spawner.dev/template
 // A pod condition of the embedded node agent; status False: its message says on which port the application listens instead of PORT.
 inline constexpr std::string_view listensOnPortCondition = "spawner.dev/ListensOnPort";
 inline constexpr std::string_view spawnIdAnnotation = "spawner.dev/spawn-id";       // on the slab, by the API: makes a repeated POST safe
-
-/// Pod condition of the embedded node: False with a message when the application listens on another port than its PORT.
-inline constexpr std::string_view listensOnPortCondition = "spawner.dev/ListensOnPort";
+inline constexpr std::string_view spawnBodyAnnotation = "spawner.dev/spawn-body";   // the same: SHA-256 of the request, to tell a reused Idempotency-Key
 
 // Admin protocol: Authorization: Spawner1 <key id>:<base64url Ed25519 signature>.
 inline constexpr std::string_view signatureScheme = "Spawner1";
