@@ -134,6 +134,15 @@ void resetSignals() {
   return pid;
 }
 
+/// A parent of ours (nohup, some supervisors) may have left SIGCHLD ignored; then the kernel reaps our children itself and how they ended
+/// is lost.
+void keepExitStatuses() {
+  struct sigaction action {};
+  if (::sigaction(SIGCHLD, nullptr, &action) != 0 || action.sa_handler != SIG_IGN) return;
+  action.sa_handler = SIG_DFL;
+  ::sigaction(SIGCHLD, &action, nullptr);
+}
+
 Error toError(const ProcessOptions& options, const Failure& failure) {
   const std::string& program = options.argv.front();
   switch (failure.step) {
@@ -165,6 +174,7 @@ Result<pid_t> spawnProcess(const ProcessOptions& options) {
   const Fd readEnd(ends[0]);
   Fd writeEnd(ends[1]);
   plan.failureFd = writeEnd.get();
+  keepExitStatuses();
 
   sigset_t all, before;
   sigfillset(&all);
