@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "http/message.hpp"
+#include "spawner/result.hpp"
 
 namespace spawner::proxy {
 
@@ -26,16 +27,17 @@ struct RequestEdit {
   bool trustForwarded = false;
 };
 
-/// True for the fields that end at this hop: those of RFC 9110 §7.6.1 and whatever `connection` (all Connection lines of that head) names.
-bool isHopByHop(std::string_view name, const http::Headers& head);
-
-/// The request head for the upstream: HTTP/1.1, origin-form, hop-by-hop fields gone, X-Forwarded-* set, framing as in `head`
-/// (the head writer adds it); for an upgrade `Connection: Upgrade` and the Upgrade field are put back. peer: "address:port".
-http::RequestHead upstreamHead(const http::RequestHead& head, std::string_view peer, std::string_view upstreamAddress,
-                               const RequestEdit& edit);
-/// The answer's head for the client: hop-by-hop fields gone; for a 101 `Connection: Upgrade` and the Upgrade field are put back.
-http::ResponseHead clientHead(http::ResponseHead head);
-/// RFC 9110 §9.2.2.
+/// The request head for the upstream, as bytes: HTTP/1.1, origin-form (RFC 9112 §3.2.2: the Host is that of an absolute target), hop-by-hop
+/// fields gone, X-Forwarded-* set, the body's framing, and for an upgrade `Connection: Upgrade` and the Upgrade field. peer: the client's
+/// "address:port". upstream: the Host for a request without one. InvalidArgument: an edit holds what no head may.
+Result<std::string> upstreamHead(const http::RequestHead& head, std::string_view peer, std::string_view upstream, const RequestEdit& edit);
+/// What an answer's head needs before it goes to Exchange::sendHead(), sendInterim() or upgrade(): a body that ends with the upstream's
+/// connection becomes a chunked one; a 101 keeps `Connection: Upgrade` and Upgrade, and of the other hop-by-hop fields nothing stays.
+void prepareForClient(http::ResponseHead& head);
+/// True for methods that may be sent twice: RFC 9110 §9.2.2.
 bool isIdempotent(std::string_view method);
+/// How long the upstream says it keeps an idle connection: `Keep-Alive: timeout=5`; a second less, for what is under way. Duration::max()
+/// when it says nothing.
+Duration keepAliveLimit(const http::ResponseHead& head);
 
 }  // namespace spawner::proxy

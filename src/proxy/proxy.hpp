@@ -39,6 +39,7 @@ enum class FailureKind {
   ConnectTimeout,
   ClosedEarly,  // the connection ended or broke before a head
   HeadTimeout,
+  Stalled,      // ProxyOptions::stallTimeout
   BadAnswer,    // not HTTP, a head beyond the limits, an upgrade nobody asked for
   Intercepted,  // Target::intercept said so
 };
@@ -84,6 +85,8 @@ class Proxy {
   friend class Run;
   void ended(Run& run);
   void checkDrained();
+  void tick();
+  void warn(const Run& run, const Failure& failure);
 
   Loop& loop_;
   const ProxyOptions options_;
@@ -91,9 +94,14 @@ class Proxy {
   ProxyCounters counters_;
   UpstreamPool pool_;
   Tunnels tunnels_;
+  const std::unique_ptr<char[]> scratch_;  // bufferBytes; what is read into it is passed on before the next read
   std::list<std::shared_ptr<Run>> runs_;
-  bool tunnelsDrained_ = false;
+  Timer ticker_;  // looks at every run's deadline: no timer call an exchange
+  Duration period_;
+  TimePoint lastWarning_{};
+  std::uint64_t unwarned_ = 0;
   Task drained_;
+  Timer drainedTimer_;
 };
 
 }  // namespace spawner::proxy

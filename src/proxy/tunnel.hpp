@@ -25,16 +25,17 @@ class Tunnel;
 
 class Tunnels {
  public:
-  /// The counters outlive the tunnels: only tunnels, bytesToClient and bytesToUpstream are written.
-  Tunnels(Loop& loop, TunnelOptions options, ProxyCounters& counters);
+  /// The counters outlive the tunnels: only tunnels, bytesToClient and bytesToUpstream are written. onEmpty runs inside the end of the last
+  /// tunnel; it must not destroy this.
+  Tunnels(Loop& loop, TunnelOptions options, ProxyCounters& counters, Task onEmpty);
   ~Tunnels();  // closes all, hard
 
   /// Takes both sides and the token, which lives to the tunnel's end. fromUpstream: bytes that came right behind the upstream's 101.
   /// webSocket: frames are followed (headers only), so that drain() can close between them.
   void add(http::Upgraded client, Fd upstream, std::string fromUpstream, bool webSocket);
   /// WebSockets: a close frame 1001 (RFC 6455 §7.4.1) to both sides between frames, then closeTimeout for what is left. Other protocols
-  /// go on to their own end, or to closeAll(). Tunnels added later are closed alike. `done` runs (in a later turn) when there is none left.
-  void drain(Task done);
+  /// go on to their own end, or to closeAll(). Tunnels added later are closed alike.
+  void drain();
   /// Closes every tunnel now.
   void closeAll();
   [[nodiscard]] std::size_t count() const { return tunnels_.size(); }
@@ -46,9 +47,10 @@ class Tunnels {
   Loop& loop_;
   const TunnelOptions options_;
   ProxyCounters& counters_;
+  const std::unique_ptr<char[]> scratch_;  // bufferBytes; what is read into it is passed on before the next read
   std::list<std::shared_ptr<Tunnel>> tunnels_;
   bool draining_ = false;
-  Task drained_;
+  Task onEmpty_;
 };
 
 }  // namespace spawner::proxy

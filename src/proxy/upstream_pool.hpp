@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <string>
 #include <unordered_map>
 
 #include "loop/socket.hpp"
+#include "proxy/upstream_connection.hpp"
 #include "spawner/loop.hpp"
 
 namespace spawner::proxy {
@@ -19,34 +21,32 @@ struct PoolOptions {
   Duration idleTimeout = std::chrono::seconds(4);
 };
 
-/// An idle connection taken from the pool.
-struct PooledConnection {
-  Fd socket;                         // empty: there was none
-  Duration idle = Duration::zero();  // how long it lay unused
-};
-
 class UpstreamPool {
  public:
   UpstreamPool(Loop& loop, PoolOptions options) : loop_(loop), options_(options) {}
 
-  /// The connection used last, if it was idle for no longer than maxIdle. It has been seen alive a moment ago; it may still be closing.
-  PooledConnection take(const SocketAddress& address, Duration maxIdle = Duration::max());
+  /// The connection used last, if it was idle for no longer than maxIdle; else null. It was seen alive a moment ago; it may still be
+  /// closing.
+  std::unique_ptr<UpstreamConnection> take(const SocketAddress& address, Duration maxIdle = Duration::max());
   /// Keeps a connection whose last answer is complete, for at most min(idleTimeout, limit). Beyond a bound the one unused longest is
   /// closed.
-  void put(const SocketAddress& address, Fd socket, Duration limit = Duration::max());
+  void put(const SocketAddress& address, std::unique_ptr<UpstreamConnection> connection, Duration limit = Duration::max());
   /// Closes all idle connections.
   void clear();
   [[nodiscard]] std::size_t idle() const { return entries_.size(); }
 
  private:
-  struct Entry {
+  struct Entry;
+  using Entries = std::list<Entry>;  // in order of put
+  struct Entry final : UpstreamConnection::Listener {
+    UpstreamPool* pool = nullptr;
     std::string key;
-    Fd socket;
-    FdWatch watch;
+    std::unique_ptr<UpstreamConnection> connection;
     TimePoint since;
     TimePoint until;
+    Entries::iterator self;
+    void onReady(Interest) override { pool->drop(self); }
   };
-  using Entries = std::list<Entry>;  // in order of put
 
   void drop(Entries::iterator entry);
   void expire();

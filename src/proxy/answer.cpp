@@ -1,0 +1,130 @@
+// The half of Run that reads the upstream's answer.
+
+#include <span>
+
+#include "proxy/run.hpp"
+
+namespace spawner::proxy {
+namespace {
+
+constexpr int readsPerTurn = 4;  // then the other connections have their turn
+
+}  // namespace
+
+void Run::readAnswer() {
+  char* const buffer = owner_.scratch_.get();
+  const std::size_t size = owner_.options_.bufferBytes;
+  for (int i = 0; i < readsPerTurn && phase_ != Phase::Ended && !readPaused_; ++i) {
+    const IoResult got = readSome(connection_->fd(), std::span(buffer, size));
+    switch (got.kind) {
+      case IoResult::Kind::WouldBlock: return;
+      case IoResult::Kind::End: return upstreamEnded(true);
+      case IoResult::Kind::Failed: return upstreamEnded(false);
+      case IoResult::Kind::Bytes: break;
+    }
+    heardAnything_ = true;
+    consume({buffer, got.bytes});
+    if (got.bytes < size) return;  // most likely there is no more; if there is, the loop says so
+  }
+}
+
+void Run::consume(std::string_view bytes) {
+  while (!bytes.empty() && phase_ != Phase::Ended) {
+    if (phase_ == Phase::Body) {
+      takeBody(bytes);
+      continue;
+    }
+    const http::HeadFeed feed = parser_.feed(bytes, exchange_->head().method);
+    if (feed.status == http::HeadFeed::Status::Refused)
+      return fail(FailureKind::BadAnswer,
+                  "the answer of " + target_.address.toString() + " is not sound HTTP: " + std::string(feed.refusal.detail));
+    bytes.remove_prefix(feed.consumed);
+    if (feed.status == http::HeadFeed::Status::Done) takeHead(bytes);
+  }
+}
+
+void Run::takeHead(std::string_view rest) {
+  http::ResponseHead head = parser_.takeHead();
+  if (head.status == 101) {
+    if (!exchange_->head().upgrade || !out_.empty())
+      return fail(FailureKind::BadAnswer, target_.address.toString() + " switches to another protocol, which nobody asked for");
+    return becomeTunnel(std::move(head), rest);
+  }
+  if (head.status < 200) {
+    prepareForClient(head);
+    exchange_->sendInterim(head);
+    return pauseReading();
+  }
+  if (target_.intercept && target_.intercept(head))
+    return fail(FailureKind::Intercepted, "the upstream answered " + std::to_string(head.status));
+  startAnswer(std::move(head));
+  if (decoder_.done()) complete(rest.size());
+}
+
+void Run::startAnswer(http::ResponseHead head) {
+  keepFor_ = head.keepAlive && head.framing != http::Framing::UntilClose ? keepAliveLimit(head) : Duration::zero();
+  decoder_ = http::BodyDecoder(head.framing, head.contentLength);
+  prepareForClient(head);
+  if (target_.editAnswer) target_.editAnswer(head);
+  phase_ = Phase::Body;
+  setDeadline(owner_.options_.stallTimeout);
+  exchange_->sendHead(head);
+}
+
+void Run::becomeTunnel(http::ResponseHead head, std::string_view rest) {
+  const bool webSocket = head.headers.hasToken("Upgrade", "websocket");
+  prepareForClient(head);
+  if (target_.editAnswer) target_.editAnswer(head);
+  ++owner_.counters_.upgrades;
+  http::Upgraded client = exchange_->upgrade(head);
+  owner_.tunnels_.add(std::move(client), connection_->release(), std::string(rest), webSocket);
+  end();
+}
+
+void Run::takeBody(std::string_view& bytes) {
+  const http::BodyStep step = decoder_.next(bytes);
+  bytes.remove_prefix(step.consumed);
+  if (!step.data.empty()) {
+    owner_.counters_.bytesToClient += step.data.size();
+    setDeadline(owner_.options_.stallTimeout);
+    exchange_->sendBody(step.data);
+  }
+  if (step.status == http::BodyStep::Status::Malformed) return breakOff();
+  if (step.status == http::BodyStep::Status::Done) return complete(bytes.size());
+  pauseReading();
+}
+
+/// Back-pressure: while the client has not taken what it got, nothing more is read. So at most one buffer of an answer is held.
+void Run::pauseReading() {
+  if (readPaused_ || exchange_->unsent() == 0) return;
+  readPaused_ = true;
+  if (drainHooked_) return;
+  drainHooked_ = true;
+  exchange_->onDrained([weak = weak_from_this()] {
+    const auto self = weak.lock();
+    if (!self || self->phase_ == Phase::Ended) return;
+    self->readPaused_ = false;
+    if (self->phase_ == Phase::Body) self->setDeadline(self->owner_.options_.stallTimeout);
+    self->updateInterest();
+  });
+}
+
+/// The upstream's connection ended; clean: by FIN.
+void Run::upstreamEnded(bool clean) {
+  if (phase_ == Phase::Body) {
+    if (!clean || !decoder_.endOfInput()) return breakOff();
+    return complete(0);
+  }
+  if (retry()) return;
+  fail(FailureKind::ClosedEarly, target_.address.toString() + (clean ? " closed" : " broke") + " the connection before it answered" +
+                                     (written_ > 0 ? "" : " and before it was asked"));
+}
+
+void Run::complete(std::size_t extraBytes) {
+  exchange_->finish();
+  const bool clean = bodyEnded_ && out_.empty() && !uploadBroken_ && extraBytes == 0;
+  if (clean && keepFor_ > Duration::zero()) owner_.pool_.put(target_.address, std::move(connection_), keepFor_);
+  end();
+}
+
+}  // namespace spawner::proxy

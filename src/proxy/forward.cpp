@@ -1,0 +1,137 @@
+#include "proxy/forward.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.hpp"
+#include "http/head_writer.hpp"
+
+namespace spawner::proxy {
+namespace {
+
+using http::equalsIgnoreCase;
+
+constexpr std::string_view forwardedFor = "X-Forwarded-For";
+constexpr std::string_view forwardedProto = "X-Forwarded-Proto";
+constexpr std::string_view forwardedHost = "X-Forwarded-Host";
+constexpr std::string_view forwardedPrefix = "X-Forwarded-Prefix";
+
+/// What a client could say of its own way here. Kept only where the side in front of us is trusted.
+constexpr std::array<std::string_view, 7> clientsClaims = {forwardedFor,       forwardedProto, forwardedHost, forwardedPrefix,
+                                                           "X-Forwarded-Port", "Forwarded",    "X-Real-IP"};
+
+bool contains(const auto& names, std::string_view name) {
+  return std::any_of(names.begin(), names.end(), [&](const auto& other) { return equalsIgnoreCase(other, name); });
+}
+
+bool isSet(const RequestEdit& edit, std::string_view name) {
+  return std::any_of(edit.set.begin(), edit.set.end(), [&](const auto& field) { return equalsIgnoreCase(field.first, name); });
+}
+
+/// "http://host/a?b" → "/a?b". Origin-form and "*" stay.
+std::string originForm(const http::RequestHead& head) {
+  const std::string_view target = head.target;
+  const auto scheme = target.find("://");
+  if (target.starts_with('/') || target == "*" || scheme == std::string_view::npos) return head.target;
+  const auto path = target.find_first_of("/?", scheme + 3);
+  if (path == std::string_view::npos) return head.method == "OPTIONS" ? "*" : "/";
+  if (target[path] == '?') return "/" + std::string(target.substr(path));
+  return std::string(target.substr(path));
+}
+
+/// "192.0.2.1:80" → "192.0.2.1", "[::1]:80" → "::1"; empty for a peer without an address (a unix socket).
+std::string_view ipOf(std::string_view peer) {
+  if (peer.starts_with("unix")) return {};
+  if (peer.starts_with('[')) return peer.substr(1, peer.find(']') - 1);
+  return peer.substr(0, peer.rfind(':'));
+}
+
+std::string joined(const http::Headers& headers, std::string_view name) {
+  std::string all;
+  for (const auto& [key, value] : headers.fields()) {
+    if (!equalsIgnoreCase(key, name)) continue;
+    if (!all.empty()) all += ", ";
+    all += value;
+  }
+  return all;
+}
+
+/// Fields that are written by rule, not copied.
+bool isOurs(const http::RequestHead& head, std::string_view name, const RequestEdit& edit) {
+  if (equalsIgnoreCase(name, "Host") || equalsIgnoreCase(name, forwardedFor)) return true;
+  if (contains(edit.remove, name) || isSet(edit, name)) return true;
+  if (!edit.trustForwarded && contains(clientsClaims, name)) return true;
+  // RFC 9110 §10.1.1: an expectation in HTTP/1.0 is ignored; a 100 must not reach such a client.
+  return head.minorVersion == 0 && equalsIgnoreCase(name, "Expect");
+}
+
+void writeForwarded(http::HeadWriter& out, const http::RequestHead& head, std::string_view peer, const RequestEdit& edit) {
+  const auto mayWrite = [&](std::string_view name) { return !isSet(edit, name) && !contains(edit.remove, name); };
+  const auto absent = [&](std::string_view name) { return !edit.trustForwarded || !head.headers.has(name); };
+  std::string chain = edit.trustForwarded ? joined(head.headers, forwardedFor) : std::string();
+  if (const std::string_view ip = ipOf(peer); !ip.empty()) {
+    if (!chain.empty()) chain += ", ";
+    chain += ip;
+  }
+  if (!chain.empty() && mayWrite(forwardedFor)) out.field(forwardedFor, chain);
+  if (absent(forwardedProto) && mayWrite(forwardedProto)) out.field(forwardedProto, edit.forwardedProto);
+  if (absent(forwardedHost) && mayWrite(forwardedHost) && !head.host().empty()) out.field(forwardedHost, head.host());
+  if (!edit.forwardedPrefix.empty() && absent(forwardedPrefix) && mayWrite(forwardedPrefix))
+    out.field(forwardedPrefix, edit.forwardedPrefix);
+}
+
+void writeFraming(http::HeadWriter& out, const http::RequestHead& head) {
+  if (head.framing == http::Framing::Length) out.field("Content-Length", std::to_string(head.contentLength));
+  if (head.framing == http::Framing::Chunked) out.field("Transfer-Encoding", "chunked");
+  if (!head.upgrade) return;
+  out.field("Connection", "Upgrade");
+  out.field("Upgrade", joined(head.headers, "Upgrade"));
+}
+
+}  // namespace
+
+Result<std::string> upstreamHead(const http::RequestHead& head, std::string_view peer, std::string_view upstream, const RequestEdit& edit) {
+  std::string bytes;
+  bytes.reserve(512);
+  http::HeadWriter out(bytes);
+  out.requestLine(head.method, edit.target.empty() ? originForm(head) : edit.target);
+  if (!isSet(edit, "Host")) out.field("Host", head.host().empty() ? upstream : head.host());
+  for (const auto& [name, value] : head.headers.fields()) {
+    if (equalsIgnoreCase(name, "Content-Length") || http::isHopByHop(name, head.headers) || isOurs(head, name, edit)) continue;
+    out.field(name, value);
+  }
+  writeForwarded(out, head, peer, edit);
+  for (const auto& [name, value] : edit.set) out.field(name, value);
+  writeFraming(out, head);
+  if (auto sound = out.finish(); !sound) return sound.error().in("request for " + std::string(upstream));
+  return bytes;
+}
+
+void prepareForClient(http::ResponseHead& head) {
+  if (head.framing == http::Framing::UntilClose) head.framing = http::Framing::Chunked;
+  head.keepAlive = true;           // the upstream's wish is about its own connection
+  if (head.status != 101) return;  // elsewhere the front drops the hop-by-hop fields
+  http::Headers kept;
+  for (const auto& [name, value] : head.headers.fields())
+    if (!http::isHopByHop(name, head.headers)) kept.add(name, value);
+  kept.add("Connection", "Upgrade");
+  if (const std::string protocol = joined(head.headers, "Upgrade"); !protocol.empty()) kept.add("Upgrade", protocol);
+  head.headers = std::move(kept);
+}
+
+bool isIdempotent(std::string_view method) {
+  constexpr std::array<std::string_view, 6> safe = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
+  return std::find(safe.begin(), safe.end(), method) != safe.end();
+}
+
+Duration keepAliveLimit(const http::ResponseHead& head) {
+  for (const std::string_view part : split(head.headers.get("Keep-Alive"), ',')) {
+    const std::string_view item = trim(part);
+    if (item.size() <= 8 || !equalsIgnoreCase(item.substr(0, 8), "timeout=")) continue;
+    const auto seconds = parseUnsigned(item.substr(8), 24 * 3600);
+    if (seconds) return std::chrono::seconds(*seconds > 0 ? *seconds - 1 : 0);
+  }
+  return Duration::max();
+}
+
+}  // namespace spawner::proxy

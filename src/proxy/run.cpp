@@ -1,0 +1,235 @@
+#include "proxy/run.hpp"
+
+#include "http/router.hpp"
+#include "proxy/respond.hpp"
+
+namespace spawner::proxy {
+
+Run::Run(Proxy& owner, std::unique_ptr<http::Exchange> exchange, Target target)
+    : owner_(owner),
+      exchange_(std::move(exchange)),
+      target_(std::move(target)),
+      parser_({.maxBytes = owner.options_.maxHeadBytes, .maxFields = owner.options_.maxHeadFields}) {}
+
+void Run::start() {
+  const http::RequestHead& head = exchange_->head();
+  auto bytes = upstreamHead(head, exchange_->peer(), head.host().empty() ? target_.address.toString() : std::string(), target_.edit);
+  const std::weak_ptr<Run> weak = weak_from_this();
+  exchange_->onGone([weak] {
+    const auto self = weak.lock();
+    if (!self || self->phase_ == Phase::Ended) return;
+    ++self->owner_.counters_.clientGone;
+    self->end();
+  });
+  if (!bytes) {
+    owner_.log_.error("a request cannot be forwarded", {{"error", bytes.error()}});
+    auto exchange = std::move(exchange_);
+    end();
+    return respond(std::move(exchange), http::problem(500, "Internal", bytes.error().message));
+  }
+  out_ = std::move(*bytes);
+  bodyEnded_ = head.framing == http::Framing::None || (head.framing == http::Framing::Length && head.contentLength == 0);
+  connect(true);
+}
+
+void Run::connect(bool allowPooled) {
+  fromPool_ = false;
+  if (allowPooled) {
+    const bool repeatable = isIdempotent(exchange_->head().method) && bodyEnded_;
+    auto pooled = owner_.pool_.take(target_.address, repeatable ? Duration::max() : owner_.options_.unsafeReuseWithin);
+    fromPool_ = pooled != nullptr;
+    if (fromPool_) {
+      ++owner_.counters_.upstreamReuses;
+      use(std::move(pooled));
+      connected();
+      return updateInterest();
+    }
+  }
+  ++owner_.counters_.upstreamConnects;
+  phase_ = Phase::Connecting;
+  auto socket = connectTo(target_.address);
+  if (!socket) {
+    // Never from inside run(): its caller is not finished with the exchange.
+    owner_.loop_.post([weak = weak_from_this(), message = socket.error().message] {
+      if (const auto self = weak.lock(); self && self->phase_ != Phase::Ended) self->fail(FailureKind::ConnectFailed, message);
+    });
+    return;
+  }
+  setDeadline(owner_.options_.connectTimeout);
+  use(std::make_unique<UpstreamConnection>(owner_.loop_, std::move(*socket)));
+  updateInterest();
+}
+
+void Run::use(std::unique_ptr<UpstreamConnection> connection) {
+  connection_ = std::move(connection);
+  connection_->setListener(this);
+}
+
+void Run::connected() {
+  phase_ = Phase::Sending;
+  setDeadline(owner_.options_.stallTimeout);
+  flush();
+  if (phase_ != Phase::Sending || bodyEnded_ || bodyStarted_ || uploadBroken_) return;
+  bodyStarted_ = true;
+  const std::weak_ptr<Run> weak = weak_from_this();
+  exchange_->readBody(
+      [weak](std::string_view bytes) {
+        if (const auto self = weak.lock(); self && self->phase_ != Phase::Ended) self->sendBody(bytes);
+      },
+      [weak] {
+        if (const auto self = weak.lock(); self && self->phase_ != Phase::Ended) self->endBody();
+      });
+}
+
+void Run::onReady(Interest ready) {
+  const auto alive = shared_from_this();
+  if (phase_ == Phase::Connecting) {
+    if (const auto made = connectResult(connection_->fd()); !made) return fail(FailureKind::ConnectFailed, made.error().message);
+    connected();
+  } else if (ready.writable) {
+    flush();
+  }
+  if (phase_ == Phase::Ended) return;
+  if (ready.readable && !readPaused_) readAnswer();
+  if (phase_ != Phase::Ended) updateInterest();
+}
+
+void Run::sendBody(std::string_view bytes) {
+  bodyTaken_ = true;
+  owner_.counters_.bytesToUpstream += bytes.size();
+  if (uploadBroken_ || bytes.empty()) return;
+  if (exchange_->head().framing == http::Framing::Chunked) {
+    http::appendChunkHead(out_, bytes.size());
+    out_ += bytes;
+    out_ += http::chunkTail;
+  } else {
+    if (out_.empty()) {
+      const IoResult put = writeSome(connection_->fd(), bytes);
+      if (put.kind == IoResult::Kind::Failed) return breakUpload();
+      if (put.kind == IoResult::Kind::Bytes) bytes.remove_prefix(put.bytes);
+      if (bytes.empty()) return setDeadline(phase_ == Phase::AwaitingHead ? owner_.options_.headTimeout : owner_.options_.stallTimeout);
+    }
+    out_ += bytes;
+  }
+  flush();
+  if (!out_.empty() && !bodyPaused_) {
+    bodyPaused_ = true;
+    exchange_->pauseBody();
+  }
+  updateInterest();
+}
+
+void Run::endBody() {
+  bodyEnded_ = true;
+  if (!uploadBroken_ && exchange_->head().framing == http::Framing::Chunked) out_ += http::lastChunk;
+  flush();
+  if (phase_ != Phase::Ended) updateInterest();
+}
+
+void Run::flush() {
+  if (phase_ == Phase::Connecting) return;
+  if (!out_.empty()) {
+    const IoResult put = writeSome(connection_->fd(), out_);
+    if (put.kind == IoResult::Kind::Failed) return breakUpload();
+    if (put.kind == IoResult::Kind::Bytes) {
+      written_ += put.bytes;
+      if (phase_ == Phase::Sending || phase_ == Phase::Body) setDeadline(owner_.options_.stallTimeout);
+      if (put.bytes == out_.size())
+        std::string().swap(out_);  // nothing is held while nothing is pending
+      else
+        out_.erase(0, put.bytes);
+    }
+  }
+  if (!out_.empty()) return;
+  if (bodyEnded_ && phase_ == Phase::Sending) return requestSent();
+  if (bodyPaused_ && !bodyEnded_) {
+    bodyPaused_ = false;
+    exchange_->resumeBody();
+  }
+}
+
+void Run::requestSent() {
+  phase_ = Phase::AwaitingHead;
+  setDeadline(owner_.options_.headTimeout);
+}
+
+/// The upstream's side takes nothing more. It may have answered before (413, 401): what it said is still to be read.
+void Run::breakUpload() {
+  uploadBroken_ = true;
+  std::string().swap(out_);
+  if (bodyStarted_ && !bodyEnded_ && !bodyPaused_) {
+    bodyPaused_ = true;
+    exchange_->pauseBody();
+  }
+}
+
+/// RFC 9110 §9.2.2: a request goes out a second time only where no harm can come of it: the connection was an old one, nothing came back
+/// on it, all of the request is still here, and the request may be repeated or nothing of it was sent.
+bool Run::retry() {
+  if (!fromPool_ || heardAnything_ || bodyTaken_) return false;
+  if (written_ > 0 && !isIdempotent(exchange_->head().method)) return false;
+  const http::RequestHead& head = exchange_->head();
+  auto bytes = upstreamHead(head, exchange_->peer(), head.host().empty() ? target_.address.toString() : std::string(), target_.edit);
+  if (!bytes) return false;
+  ++owner_.counters_.retries;
+  connection_.reset();
+  out_ = std::move(*bytes);
+  written_ = 0;
+  uploadBroken_ = false;
+  if (bodyPaused_) {
+    bodyPaused_ = false;
+    exchange_->resumeBody();
+  }
+  connect(false);
+  return true;
+}
+
+void Run::updateInterest() {
+  if (connection_) connection_->want({.readable = !readPaused_, .writable = phase_ == Phase::Connecting || !out_.empty()});
+}
+
+void Run::setDeadline(Duration limit) { deadline_ = limit > Duration::zero() ? owner_.loop_.now() + limit : TimePoint::max(); }
+
+void Run::checkDeadline(TimePoint now) {
+  if (deadline_ > now || phase_ == Phase::Ended) return;
+  const std::string upstream = target_.address.toString();
+  switch (phase_) {
+    case Phase::Connecting: return fail(FailureKind::ConnectTimeout, "no connection to " + upstream + " within the limit");
+    case Phase::AwaitingHead: return fail(FailureKind::HeadTimeout, upstream + " has not answered within the limit");
+    default: return fail(FailureKind::Stalled, "no byte has moved to or from " + upstream + " within the limit");
+  }
+}
+
+void Run::abort() {
+  if (exchange_) exchange_->abort();
+  end();
+}
+
+void Run::fail(FailureKind kind, std::string detail) {
+  if (phase_ == Phase::Body) return breakOff();
+  const Failure failure{kind, std::move(detail)};
+  ++owner_.counters_.failuresBeforeHead;
+  if (kind != FailureKind::Intercepted) owner_.warn(*this, failure);
+  auto exchange = std::move(exchange_);
+  const auto handler = std::move(target_.onFailure);
+  end();
+  if (handler) return handler(std::move(exchange), failure);
+  respond(std::move(exchange), failureResponse(failure));
+}
+
+/// The answer began and cannot be completed: the client must not take it for a whole one.
+void Run::breakOff() {
+  ++owner_.counters_.brokenAnswers;
+  abort();
+}
+
+void Run::end() {
+  if (phase_ == Phase::Ended) return;
+  const auto alive = shared_from_this();
+  phase_ = Phase::Ended;
+  connection_.reset();
+  exchange_.reset();
+  owner_.ended(*this);
+}
+
+}  // namespace spawner::proxy

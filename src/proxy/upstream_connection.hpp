@@ -1,0 +1,45 @@
+#pragma once
+// UpstreamConnection: a connection to an upstream and its watch, which go together from an exchange to the pool and to the next exchange,
+// so that reuse costs no system call. Owner: a Run or the UpstreamPool, by turns. Thread: the loop's.
+
+#include <memory>
+
+#include "loop/socket.hpp"
+#include "spawner/loop.hpp"
+
+namespace spawner::proxy {
+
+class UpstreamConnection {
+ public:
+  /// Who is told of readiness. It may destroy the connection inside the call.
+  struct Listener {
+    virtual void onReady(Interest ready) = 0;
+
+   protected:
+    ~Listener() = default;
+  };
+
+  UpstreamConnection(Loop& loop, Fd socket) : loop_(loop), socket_(std::move(socket)) {}
+
+  [[nodiscard]] int fd() const { return socket_.get(); }
+  void setListener(Listener* listener) { listener_ = listener; }
+  void want(Interest interest) {
+    if (watch_) return watch_.set(interest);
+    watch_ = loop_.watch(socket_.get(), interest, [this](Interest ready) {
+      if (listener_ != nullptr) listener_->onReady(ready);
+    });
+  }
+  /// Gives the socket away, unwatched.
+  [[nodiscard]] Fd release() {
+    watch_.cancel();
+    return std::move(socket_);
+  }
+
+ private:
+  Loop& loop_;
+  Fd socket_;
+  FdWatch watch_;  // after the socket: it goes first
+  Listener* listener_ = nullptr;
+};
+
+}  // namespace spawner::proxy
