@@ -12,6 +12,8 @@
 
 namespace spawner {
 
+/// Only for WebSocket's accept key (RFC 6455 §4.2.2); never for security.
+std::array<std::uint8_t, 20> sha1(std::string_view bytes);
 std::array<std::uint8_t, 32> sha256(std::string_view bytes);
 std::string sha256Hex(std::string_view bytes);  // 64 lower-case digits
 

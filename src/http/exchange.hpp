@@ -23,7 +23,7 @@ struct Upgraded {
   std::string received;  // bytes that came right behind the request head
   std::string unsent;    // bytes (the 101 head) that the socket did not yet take: send them first
   std::unique_ptr<ExchangeToken> token;
-  std::string peer;      // "address:port"
+  std::string peer;  // "address:port"
 };
 
 /// Owner: the handler, from Front's call-back to the end. Destroying it before finish() aborts the exchange: a 500 when no head was sent,
@@ -57,7 +57,8 @@ class Exchange {
   [[nodiscard]] virtual std::size_t unsent() const = 0;
   /// Called each time unsent() falls to zero after it was not.
   virtual void onDrained(UniqueFunction<void()> callback) = 0;
-  /// The answer is complete. The exchange object may be destroyed right after; the front flushes what is left. Fewer bytes than announced: abort().
+  /// The answer is complete. The exchange object may be destroyed right after; the front flushes what is left. Fewer bytes than announced:
+  /// abort().
   virtual void finish() = 0;
   /// Breaks the connection off, so that the client sees an error and never a clean end.
   virtual void abort() = 0;

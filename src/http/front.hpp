@@ -15,18 +15,19 @@ namespace spawner::http {
 
 /// Each limit is an option of the role that owns the front.
 struct FrontLimits {
-  std::size_t maxHeadBytes = 32 * 1024;           // 431 beyond
-  std::size_t maxHeadFields = 100;                // 431 beyond
-  Duration headTimeout = std::chrono::seconds(10);   // first byte to full head: 408
+  std::size_t maxHeadBytes = 32 * 1024;                  // 431 beyond
+  std::size_t maxHeadFields = 100;                       // 431 beyond
+  Duration headTimeout = std::chrono::seconds(10);       // first byte to full head: 408
   Duration keepAliveTimeout = std::chrono::seconds(75);  // idle between requests: closed
-  Duration writeTimeout = std::chrono::seconds(60);  // no progress in sending: closed
-  std::size_t maxConnections = 10'000;            // beyond: accept and answer 503
-  std::size_t maxUnsentBytes = 1024 * 1024;       // of answers in memory; a reader this slow is closed
+  Duration writeTimeout = std::chrono::seconds(60);      // no progress in sending: closed
+  std::size_t maxConnections = 10'000;                   // beyond: accept and answer 503
+  std::size_t maxUnsentBytes = 1024 * 1024;              // of answers in memory; a reader this slow is closed
 };
 
 struct FrontOptions {
   FrontLimits limits;
-  /// Called at the first byte of a request head; its result lives until the last byte of the answer or of the upgraded connection. May be empty.
+  /// Called at the first byte of a request head; its result lives until the last byte of the answer or of the upgraded connection. May be
+  /// empty.
   std::function<std::unique_ptr<ExchangeToken>()> makeToken;
 };
 

@@ -32,17 +32,20 @@ class HeadCollector {
   HeadFeed feed(std::string_view bytes);
   [[nodiscard]] std::string_view head() const { return head_; }
   /// True when a byte of a head was seen (an empty line in front of it is none: RFC 9112 §2.2).
-  [[nodiscard]] bool started() const { return seen_ > 0; }
+  [[nodiscard]] bool started() const { return !pending_.empty() || !head_.empty(); }
   void clear();
 
  private:
+  HeadFeed takeEmptyLine(std::string_view bytes);
+  HeadFeed takeLines(std::string_view bytes);
+
+  enum class Front : std::uint8_t { Start, AfterCr, Passed };  // of the one empty line that may come first
   HeadLimits limits_;
   std::string pending_;        // the beginning of a head that came in pieces
   std::string_view head_;      // on Done: into pending_ or the caller's bytes
-  std::size_t seen_ = 0;       // bytes of the head so far
   std::size_t lines_ = 0;      // complete lines so far
-  std::size_t lineStart_ = 0;  // offset of the line under way
-  bool skippedLine_ = false;   // the one empty line in front was taken
+  std::size_t lineStart_ = 0;  // offset in the head of the line under way
+  Front front_ = Front::Start;
 };
 
 /// Parses requests. After Done call takeHead(); then the parser is ready for the next head.

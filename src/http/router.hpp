@@ -15,8 +15,8 @@ namespace spawner::http {
 /// The decoded values of the pattern's {names}.
 using PathParameters = std::map<std::string, std::string, std::less<>>;
 
-/// Patterns are segments: "/backend/{name}/status"; "{rest...}" at the end takes what is left, slashes included. The first match in order of
-/// adding wins. No path: notFound (default: 404 problem+json). A path but no such method: 405 with Allow. HEAD is answered by GET.
+/// Patterns are segments: "/backend/{name}/status"; "{rest...}" at the end takes what is left, slashes included. The first match in order
+/// of adding wins. No path: notFound (default: 404 problem+json). A path but no such method: 405 with Allow. HEAD is answered by GET.
 class Router {
  public:
   using Handler = std::function<void(std::unique_ptr<Call>, const PathParameters&)>;
