@@ -22,15 +22,15 @@ struct Options {
   /// Host names that requests may be for (DNS rebinding); "*.localhost" allows every name below it. Empty: any.
   std::vector<std::string> allowedHosts;
 
-  std::size_t maxStreams = 1000;            // open status streams; beyond: 503
-  std::size_t maxRequests = 500;            // requests waiting for Kubernetes; beyond: 503
-  std::size_t maxConnections = 4000;        // of the listener
-  std::size_t maxBodyBytes = 256 * 1024;    // of a request; beyond: 413
-  std::size_t maxUnsentBytes = 256 * 1024;  // of a stream's reader; a slower one is dropped
-  std::size_t maxListItems = 500;           // of one answer of GET /backends
-  std::uint32_t heartbeatSeconds = 15;      // a comment on idle status streams
-  std::uint32_t kubeTimeoutSeconds = 10;    // one call to Kubernetes
-  std::uint32_t spawnTimeoutSeconds = 20;   // a spawn with its repeats
+  std::size_t maxStreams = 1000;             // open status streams; beyond: 503
+  std::size_t maxRequests = 500;             // requests waiting for Kubernetes; beyond: 503
+  std::size_t maxConnections = 4000;         // of the listener
+  std::size_t maxBodyBytes = 256 * 1024;     // of a request; beyond: 413
+  std::size_t maxUnsentBytes = 1024 * 1024;  // of an answer; a slower reader is dropped
+  std::size_t maxListItems = 500;            // of one answer of GET /backends
+  std::uint32_t heartbeatSeconds = 15;       // a comment on idle status streams
+  std::uint32_t kubeTimeoutSeconds = 10;     // one call to Kubernetes
+  std::uint32_t spawnTimeoutSeconds = 20;    // a spawn with its repeats
   std::uint32_t rememberEndsSeconds = 600;
   std::size_t rememberEndsMax = 10'000;
   double lookupsPerSecond = 50;  // GETs for names that the informer does not have

@@ -8,6 +8,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -71,7 +72,14 @@ class Sessions {
   [[nodiscard]] std::size_t endsRemembered() const { return ends_.size(); }
 
  private:
-  struct Lookup;
+  struct Waiter {
+    Found found;
+    Timer now;  // the answer needs no GET
+  };
+  struct Lookup {
+    Pending get;
+    std::vector<std::uint64_t> waiters;
+  };
   struct End {
     SlabPtr slab;
     TimePoint until;
@@ -82,7 +90,10 @@ class Sessions {
   void remember(const std::string& name, SlabPtr slab);
   void expire();
   bool takeToken();
-  void finishLookup(const std::string& name, Result<std::string> answer);
+  void get(const std::string& name, std::uint64_t waiter);
+  void got(const std::string& name, const Result<std::string>& answer);
+  Result<SlabPtr> read(const std::string& name, const Result<std::string>& answer);
+  void answer(std::uint64_t waiter, Result<SlabPtr> result);
   void rememberMiss(const std::string& name);
 
   Context& context_;
@@ -93,10 +104,13 @@ class Sessions {
   std::unordered_map<std::string, End> ends_;
   std::list<std::string> endOrder_;                    // oldest first
   std::unordered_map<std::string, TimePoint> misses_;  // until when
-  std::map<std::string, std::shared_ptr<Lookup>> lookups_;
+  std::map<std::uint64_t, Waiter> waiters_;
+  std::map<std::string, Lookup> lookups_;
+  std::uint64_t nextWaiter_ = 0;
   double tokens_;
   TimePoint tokensAt_;
   Counts counts_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // watched by whoever calls out
   k8s::Informer<Slab> informer_;
 };
 

@@ -1,0 +1,96 @@
+#include "modes/role/pages.hpp"
+
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/crypto.hpp"
+#include "base/text.hpp"
+#include "http/router.hpp"
+#include "modes/role/pages/style.hpp"
+#include "modes/role/pages/waiting.hpp"
+
+namespace spawner::role {
+
+namespace {
+
+/// A CSP source expression for an inline script or style (CSP 3 §2.3.1).
+std::string hashSource(std::string_view text) {
+  const auto digest = sha256(text);
+  return "'sha256-" + base64Encode({reinterpret_cast<const char*>(digest.data()), digest.size()}) + "'";
+}
+
+constexpr std::array<std::pair<State, std::string_view>, 5> steps = {{
+    {State::Submitted, "Requested"},
+    {State::Constructed, "Prepared"},
+    {State::Scheduled, "Placed on a machine"},
+    {State::Running, "Started"},
+    {State::Ready, "Ready"},
+}};
+
+}  // namespace
+
+bool isNavigation(const http::RequestHead& head) {
+  if ((head.method != "GET" && head.method != "HEAD") || head.upgrade) return false;
+  const std::string_view mode = head.headers.get("Sec-Fetch-Mode");
+  if (!mode.empty() && mode != "navigate") return false;
+  for (const auto& [name, value] : head.headers.fields())
+    if (http::equalsIgnoreCase(name, "Accept") && toLower(value).find("text/html") != std::string::npos) return true;
+  return false;
+}
+
+void setPageHeaders(http::Response& response, std::string_view script) {
+  static const std::string styleSource = hashSource(pages::style);
+  const std::string scriptSource = script.empty() ? "'none'" : hashSource(script);
+  response.headers.set("Content-Security-Policy",
+                       fmt::format("default-src 'none'; style-src {}; script-src {}; connect-src 'self'; img-src data:; base-uri 'none'; "
+                                   "form-action 'none'",
+                                   styleSource, scriptSource));
+  response.headers.set("X-Content-Type-Options", "nosniff");
+  response.headers.set("Referrer-Policy", "no-referrer");
+  response.headers.set("Cache-Control", "no-store");
+}
+
+http::Response framedPage(int status, std::string_view title, std::string_view body, std::string_view script, std::string_view headExtra) {
+  std::string html = fmt::format(
+      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+      "content=\"width=device-width,initial-scale=1\">\n"
+      "<link rel=\"icon\" href=\"data:,\">\n<title>{}</title>\n{}<style>{}</style>\n</head>\n<body>\n{}",
+      htmlEscape(title), headExtra, pages::style, body);
+  if (!script.empty()) html += fmt::format("\n<script>{}</script>", script);
+  html += "\n</body>\n</html>\n";
+  http::Response response = http::Response::html(status, std::move(html));
+  setPageHeaders(response, script);
+  return response;
+}
+
+http::Response waitingPage(int status, const WaitingPage& page) {
+  std::string list;
+  for (const auto& [state, words] : steps) {
+    const bool done = page.slab != nullptr && (state == State::Submitted || page.slab->status.has(state));
+    list += fmt::format("<li data-state=\"{}\"{}>{}<span></span></li>\n", toString(state), done ? " class=\"done\"" : "", words);
+  }
+  const std::string body = fmt::format(
+      "<main data-stream=\"{}\" data-refresh=\"{}\">\n<h1>Your session is starting</h1>\n<p class=\"soft\" id=\"note\" role=\"status\">"
+      "<code>{}</code> opens here as soon as it is ready.</p>\n<div class=\"bar\"></div>\n<ol>\n{}</ol>\n</main>",
+      htmlEscape(page.streamUrl), page.refreshSeconds, htmlEscape(page.name), list);
+  const std::string refresh = fmt::format("<noscript><meta http-equiv=\"refresh\" content=\"{}\"></noscript>\n", page.refreshSeconds);
+  http::Response response = framedPage(status, "Your session is starting", body, pages::waitingScript, refresh);
+  response.headers.set("Retry-After", std::to_string(page.refreshSeconds));
+  return response;
+}
+
+http::Response messagePage(int status, const MessagePage& page) {
+  std::string body = fmt::format("<main class=\"ended\">\n<h1>{}</h1>\n<p>{}</p>\n", htmlEscape(page.title), htmlEscape(page.detail));
+  body += fmt::format("<p><small>{}{}{}</small></p>\n</main>", status, page.reason.empty() ? "" : " · ", htmlEscape(page.reason));
+  return framedPage(status, page.title, body, {});
+}
+
+http::Response refusal(const http::RequestHead& head, int status, std::string_view reason, std::string_view title,
+                       std::string_view detail) {
+  if (!isNavigation(head)) return http::problem(status, reason, detail);
+  return messagePage(status, MessagePage{std::string(title), std::string(detail), std::string(reason)});
+}
+
+}  // namespace spawner::role
