@@ -16,13 +16,14 @@ namespace {
 /// How urgent a difference between two reports is.
 enum class Urgency { None, Count, Change, Once };
 
-Urgency urgencyOf(const SidecarReport& told, const SidecarReport& state) {
+/// elapsed: time from the one to the other.
+Urgency urgencyOf(const SidecarReport& told, const SidecarReport& state, Duration elapsed) {
   // These happen once in a session's life: no bound needed.
   if (told.ready != state.ready || told.sweptReason != state.sweptReason || told.shutdownRequested != state.shutdownRequested)
     return Urgency::Once;
   if (told.busy != state.busy || (told.liveConnections > 0) != (state.liveConnections > 0)) return Urgency::Change;
-  // Idle time that did not grow: there was a use in between, from beginning to end.
-  if (told.idle && state.idle && *state.idle < *told.idle) return Urgency::Change;
+  // Idle time that grew less than time went by: there was a use in between, from beginning to end. (1 ms: both are rounded down.)
+  if (told.idle && state.idle && *state.idle + std::chrono::milliseconds(1) < *told.idle + elapsed) return Urgency::Change;
   return told.liveConnections != state.liveConnections ? Urgency::Count : Urgency::None;
 }
 
@@ -46,14 +47,16 @@ struct EventPublisher::Subscription::Shared {
 
   void compare() {
     soon = false;
+    if (readers.empty()) return;
+    if (!told) return tell(state());
     const std::weak_ptr<Shared> alive = self;
     catchUp();
-    if (alive.expired() || readers.empty()) return;
+    if (alive.expired() || !told) return;
     const SidecarReport now = state();
-    const Urgency urgency = told ? urgencyOf(*told, now) : Urgency::Once;
+    const Duration sinceTold = loop.now() - toldAt;
+    const Urgency urgency = urgencyOf(*told, now, sinceTold);
     if (urgency == Urgency::None) return;
     refill();
-    const Duration sinceTold = loop.now() - toldAt;
     const bool allowed = urgency == Urgency::Once || (urgency == Urgency::Change && tokens >= 1) || sinceTold >= options.countSpacing;
     if (!allowed) {
       look = loop.after(options.countSpacing - sinceTold, [this] { compare(); });
