@@ -36,6 +36,11 @@ const AgentPod* NodeAgent::find(const std::string& podUid) const {
   return it == pods_.end() ? nullptr : it->second.get();
 }
 
+void NodeAgent::stopAll(std::uint32_t graceSeconds) {
+  for (const auto& [uid, pod] : pods_)
+    server_.call("DELETE", podPath(pod->plan()), R"({"gracePeriodSeconds":)" + std::to_string(graceSeconds) + "}", now());
+}
+
 /// Runs inside the write: notes what to look at.
 void NodeAgent::seen(const Commit& commit) {
   if (&commit.type != &types::pods) return;

@@ -35,6 +35,8 @@ class NodeAgent final : private AgentPodHost {
   ~NodeAgent() override;
 
   [[nodiscard]] std::size_t pods() const { return pods_.size(); }
+  /// Asks every pod to end with this grace, whatever its own is.
+  void stopAll(std::uint32_t graceSeconds);
   [[nodiscard]] const AgentPod* find(const std::string& podUid) const;
 
  private:

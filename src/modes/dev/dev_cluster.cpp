@@ -1,0 +1,121 @@
+#include "modes/dev/dev_cluster.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/text.hpp"
+
+namespace spawner::dev {
+namespace {
+
+/// What programs need of a person's environment to run at all; nothing that only happens to be set.
+constexpr std::array<const char*, 12> passed = {"PATH",   "HOME",     "USER", "LOGNAME", "SHELL",       "LANG",
+                                                "LC_ALL", "LC_CTYPE", "TZ",   "TMPDIR",  "VIRTUAL_ENV", "XDG_RUNTIME_DIR"};
+
+std::vector<std::pair<std::string, std::string>> baseEnvironment(const std::vector<std::string>& more) {
+  std::vector<std::pair<std::string, std::string>> env;
+  const auto add = [&](const char* name) {
+    if (const char* value = std::getenv(name)) env.emplace_back(name, value);
+  };
+  for (const char* name : passed) add(name);
+  for (const std::string& name : more) add(name.c_str());
+  return env;
+}
+
+std::string selfPath() {
+  std::error_code failure;
+  const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", failure);
+  return failure ? "/proc/self/exe" : self.string();
+}
+
+Result<void> writePrivate(const std::filesystem::path& path, std::string_view text) {
+  Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file) return systemError("cannot write " + path.string(), errno);
+  while (!text.empty()) {
+    const ssize_t written = ::write(file.get(), text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return systemError("cannot write " + path.string(), errno);
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+std::string kubeconfigText(const std::string& server, const std::string& token) {
+  return "apiVersion: v1\nkind: Config\ncurrent-context: spawner-dev\n"
+         "clusters:\n- name: spawner-dev\n  cluster:\n    server: " +
+         server +
+         "\n"
+         "users:\n- name: spawner-dev\n  user:\n    token: " +
+         token +
+         "\n"
+         "contexts:\n- name: spawner-dev\n  context:\n    cluster: spawner-dev\n    user: spawner-dev\n    namespace: spawner\n";
+}
+
+Result<cluster::ImageTable> imageTable(const Options& options) {
+  cluster::ImageTable images;
+  for (const std::string& image : options.images)
+    if (auto added = images.addOption(image); !added) return added.error();
+  images.add("spawner", cluster::Image{{selfPath()}, true});
+  return images;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<DevCluster>> DevCluster::start(Loop& loop, Random& random, const StateDir& state, const Options& options,
+                                                      const std::string& instance, Logger log) {
+  std::unique_ptr<DevCluster> self(new DevCluster);
+  auto images = imageTable(options);
+  if (!images) return images.error();
+  self->api_ = std::make_unique<cluster::ApiServer>(cluster::ApiServerOptions{}, random, cluster::Now{loop.now(), loop.wallNow()});
+  self->controllers_ = std::make_unique<cluster::Controllers>(loop, *self->api_);
+  cluster::ProcessRuntimeOptions runtime;
+  runtime.stateDir = state.path();
+  runtime.instance = instance;
+  runtime.baseEnv = baseEnvironment(options.passEnv);
+  self->runtime_ = std::make_unique<cluster::ProcessRuntime>(loop, std::move(*images), std::move(runtime), log);
+  auto hooks = fetch::HttpTransport::make(loop);
+  if (!hooks) return hooks.error();
+  self->hooks_ = std::move(*hooks);
+  cluster::NodeAgentOptions agent;
+  agent.maxPods = options.maxSessions;
+  self->agent_ = std::make_unique<cluster::NodeAgent>(loop, *self->api_, *self->runtime_, self->hooks_.get(), log, agent);
+  self->logs_ = std::make_unique<cluster::ContainerLogSource>(*self->agent_, *self->runtime_);
+  self->api_->setLogSource(self->logs_.get());
+  if (auto served = self->serve(loop, options, random, state); !served) return served.error();
+  return self;
+}
+
+Result<void> DevCluster::serve(Loop& loop, const Options& options, Random& random, const StateDir& state) {
+  auto address = SocketAddress::parse(options.kubeListen);
+  if (!address) return address.error().in("--kube-listen");
+  if (!address->loopback())
+    return Error{ErrorKind::InvalidArgument,
+                 "--kube-listen " + options.kubeListen + " is not a loopback address: whoever reaches the API server runs programs here",
+                 {}};
+  std::array<std::uint8_t, 24> secret{};
+  random.fill(secret);
+  const std::string token = base64UrlEncode({reinterpret_cast<const char*>(secret.data()), secret.size()});
+  cluster::ServerOptions serverOptions;
+  serverOptions.allowedHosts = {"127.0.0.1", "localhost", "[::1]"};
+  serverOptions.bearerToken = token;
+  server_ = std::make_unique<cluster::Server>(loop, *api_, serverOptions);
+  if (auto listening = server_->listen(*address); !listening) return listening.error().in("--kube-listen");
+
+  const std::string host = options.kubeListen.substr(0, options.kubeListen.rfind(':'));
+  url_ = "http://" + (host.empty() ? "127.0.0.1" : host) + ":" + std::to_string(server_->port());
+  const std::string text = kubeconfigText(url_, token);
+  kubeconfig_ = (state.path() / "kubeconfig").string();
+  if (auto written = writePrivate(kubeconfig_, text); !written) return written.error();
+  if (options.kubeconfig.empty()) return {};
+  if (auto written = writePrivate(options.kubeconfig, text); !written) return written.error().in("--kubeconfig");
+  kubeconfig_ = options.kubeconfig;
+  return {};
+}
+
+}  // namespace spawner::dev
