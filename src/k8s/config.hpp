@@ -21,7 +21,7 @@ struct ExecPlugin {
   std::vector<std::string> argv;  // a relative path with a slash is relative to the kubeconfig's folder and already resolved
   std::vector<std::pair<std::string, std::string>> env;  // added to ours
   std::string apiVersion;
-  std::string installHint;        // told when the command does not exist
+  std::string installHint;  // told when the command does not exist
   bool provideClusterInfo = false;
   Duration timeout = std::chrono::seconds(60);
   std::size_t maxOutputBytes = 1024 * 1024;

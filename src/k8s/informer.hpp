@@ -14,7 +14,7 @@
 namespace spawner::k8s {
 
 /// T has a member `meta` of type ObjectMeta. Owner: the role. Thread: the loop's. An object that cannot be decoded is logged, counted and
-/// left out (its older value too), never fatal.
+/// left out (its older value too), never fatal. A call-back may destroy the informer.
 template <class T>
 class Informer {
  public:
@@ -26,7 +26,7 @@ class Informer {
   Informer(Loop& loop, Client& client, Random& random, ReflectorOptions options, Decode decode, Logger log)
       : decode_(std::move(decode)), log_(std::move(log)), reflector_(loop, client, random, std::move(options), handlers(), log_) {}
 
-  void onChange(OnChange callback) { callbacks_.push_back(std::move(callback)); }
+  void onChange(OnChange callback) { callbacks_.push_back(std::make_shared<const OnChange>(std::move(callback))); }
   /// Called once, when the first list is complete.
   void onSynced(Task callback) { onSynced_ = std::move(callback); }
   void start() { reflector_.start(); }
@@ -45,6 +45,7 @@ class Informer {
     const auto it = items_.find(key);
     if (it != items_.end() && !newerThan(value.meta.resourceVersion, it->second->meta.resourceVersion)) return;
     if (it == items_.end() && reflector_.deletedAfter(key, value.meta.resourceVersion)) return;
+    reflector_.learned(key, value.meta.resourceVersion);
     put(key, std::make_shared<const T>(std::move(value)));
   }
 
@@ -66,31 +67,37 @@ class Informer {
       erase(key);
       return;
     }
-    const auto it = items_.find(key);
-    // A watch that resumed may tell again what learn() already knows, or something older.
-    if (it != items_.end() && it->second->meta.uid == value->meta.uid &&
-        !newerThan(value->meta.resourceVersion, it->second->meta.resourceVersion))
-      return;
+    // Nothing old comes here: the reflector knows the versions, those of learn() too.
     put(key, std::make_shared<const T>(std::move(*value)));
   }
   void put(const std::string& key, Ptr after) {
     Ptr before = std::exchange(items_[key], after);
-    for (const OnChange& callback : callbacks_) callback(key, before, after);
+    tell(key, before, after);
   }
   void erase(const std::string& key) {
     const auto it = items_.find(key);
     if (it == items_.end()) return;
     Ptr before = it->second;
     items_.erase(it);
-    for (const OnChange& callback : callbacks_) callback(key, before, nullptr);
+    tell(key, before, nullptr);
+  }
+  void tell(const std::string& key, const Ptr& before, const Ptr& after) {
+    const std::weak_ptr<bool> alive = life_;
+    // By index: a call-back may add another one.
+    for (std::size_t i = 0; i < callbacks_.size(); ++i) {
+      const std::shared_ptr<const OnChange> callback = callbacks_[i];
+      (*callback)(key, before, after);
+      if (alive.expired()) return;
+    }
   }
 
   Decode decode_;
   Logger log_;
   std::map<std::string, Ptr> items_;
-  std::vector<OnChange> callbacks_;
+  std::vector<std::shared_ptr<const OnChange>> callbacks_;
   Task onSynced_;
   std::uint64_t undecodable_ = 0;
+  std::shared_ptr<bool> life_ = std::make_shared<bool>();  // expired: destroyed by a call-back
   Reflector reflector_;  // last: its call-backs use the members above
 };
 

@@ -16,15 +16,15 @@ namespace spawner::k8s {
 
 struct ReflectorOptions {
   Resource resource;
-  std::string ns;             // empty: all namespaces
+  std::string ns;  // empty: all namespaces
   std::string labelSelector;
   std::string fieldSelector;
   int pageSize = 500;
-  Duration watchTimeout = std::chrono::minutes(5);     // asked of the server (timeoutSeconds), jittered up to double
-  Duration idleTimeout = std::chrono::minutes(11);     // a watch this long without a byte is dead
+  Duration watchTimeout = std::chrono::minutes(5);  // asked of the server (timeoutSeconds), jittered up to double
+  Duration idleTimeout = std::chrono::minutes(11);  // a watch this long without a byte is dead
   Duration firstBackoff = std::chrono::milliseconds(100);
   Duration maxBackoff = std::chrono::seconds(10);
-  std::size_t maxEventBytes = 16 * 1024 * 1024;        // one line of a watch; beyond: relist
+  std::size_t maxEventBytes = 16 * 1024 * 1024;  // one line of a watch; beyond: relist
 };
 
 struct ReflectorHandlers {
@@ -36,7 +36,8 @@ struct ReflectorHandlers {
   std::function<void()> synced;
 };
 
-/// Compares resourceVersions (opaque by contract; since Kubernetes 1.35 documented as comparable integers). Anything else that differs counts as newer.
+/// Compares resourceVersions (opaque by contract; since Kubernetes 1.35 documented as comparable integers). Anything else that differs
+/// counts as newer.
 bool newerThan(std::string_view a, std::string_view b);
 
 /// Owner: Informer. Thread: the loop's.
@@ -46,7 +47,8 @@ class Reflector {
   ~Reflector();
   void start();
   [[nodiscard]] bool synced() const;
-  /// The owner's copy has this object from the answer of a write: older news of it are dropped from now on, and a list without it erases it.
+  /// The owner's copy has this object from the answer of a write: older news of it are dropped from now on, and a list without it erases
+  /// it.
   void learned(const std::string& key, const std::string& resourceVersion);
   /// True when the server has told everything up to this resourceVersion or later and the object is not in it: a late answer of a write
   /// must not raise it again. Exact, without a memory of deletes: a list or watch at version R has told of all that happened up to R.
