@@ -57,6 +57,9 @@ inline constexpr std::string_view listensOnPortCondition = "spawner.dev/ListensO
 inline constexpr std::string_view spawnIdAnnotation = "spawner.dev/spawn-id";       // on the slab, by the API: makes a repeated POST safe
 inline constexpr std::string_view spawnBodyAnnotation = "spawner.dev/spawn-body";   // the same: SHA-256 of the request, to tell a reused Idempotency-Key
 
+// On every answer that the data plane (sidecar, gateway) made itself instead of the application: the reason's word. So the next hop can tell.
+inline constexpr std::string_view reasonHeader = "Spawner-Reason";
+
 // Admin protocol: Authorization: Spawner1 <key id>:<base64url Ed25519 signature>.
 inline constexpr std::string_view signatureScheme = "Spawner1";
 inline constexpr std::string_view signatureContext = "spawner.dev/admin/v1";

@@ -51,7 +51,6 @@ void Run::takeHead(std::string_view rest) {
     return becomeTunnel(std::move(head), rest);
   }
   if (head.status < 200) {
-    prepareForClient(head);
     exchange_->sendInterim(head);
     return pauseReading();
   }
@@ -64,7 +63,6 @@ void Run::takeHead(std::string_view rest) {
 void Run::startAnswer(http::ResponseHead head) {
   keepFor_ = head.keepAlive && head.framing != http::Framing::UntilClose ? keepAliveLimit(head) : Duration::zero();
   decoder_ = http::BodyDecoder(head.framing, head.contentLength);
-  prepareForClient(head);
   if (target_.editAnswer) target_.editAnswer(head);
   phase_ = Phase::Body;
   setDeadline(owner_.options_.stallTimeout);
@@ -73,7 +71,6 @@ void Run::startAnswer(http::ResponseHead head) {
 
 void Run::becomeTunnel(http::ResponseHead head, std::string_view rest) {
   const bool webSocket = head.headers.hasToken("Upgrade", "websocket");
-  prepareForClient(head);
   if (target_.editAnswer) target_.editAnswer(head);
   ++owner_.counters_.upgrades;
   http::Upgraded client = exchange_->upgrade(head);

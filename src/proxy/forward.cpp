@@ -107,18 +107,6 @@ Result<std::string> upstreamHead(const http::RequestHead& head, std::string_view
   return bytes;
 }
 
-void prepareForClient(http::ResponseHead& head) {
-  if (head.framing == http::Framing::UntilClose) head.framing = http::Framing::Chunked;
-  head.keepAlive = true;           // the upstream's wish is about its own connection
-  if (head.status != 101) return;  // elsewhere the front drops the hop-by-hop fields
-  http::Headers kept;
-  for (const auto& [name, value] : head.headers.fields())
-    if (!http::isHopByHop(name, head.headers)) kept.add(name, value);
-  kept.add("Connection", "Upgrade");
-  if (const std::string protocol = joined(head.headers, "Upgrade"); !protocol.empty()) kept.add("Upgrade", protocol);
-  head.headers = std::move(kept);
-}
-
 bool isIdempotent(std::string_view method) {
   constexpr std::array<std::string_view, 6> safe = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
   return std::find(safe.begin(), safe.end(), method) != safe.end();

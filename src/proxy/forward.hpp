@@ -1,5 +1,6 @@
 #pragma once
-// forward: the pure part of proxying: which head goes to the upstream and which to the client. No I/O.
+// forward: the pure part of proxying: which head goes to the upstream. (Of the answer's head the front drops what ends at this hop.) No
+// I/O.
 
 #include <string>
 #include <string_view>
@@ -31,9 +32,6 @@ struct RequestEdit {
 /// fields gone, X-Forwarded-* set, the body's framing, and for an upgrade `Connection: Upgrade` and the Upgrade field. peer: the client's
 /// "address:port". upstream: the Host for a request without one. InvalidArgument: an edit holds what no head may.
 Result<std::string> upstreamHead(const http::RequestHead& head, std::string_view peer, std::string_view upstream, const RequestEdit& edit);
-/// What an answer's head needs before it goes to Exchange::sendHead(), sendInterim() or upgrade(): a body that ends with the upstream's
-/// connection becomes a chunked one; a 101 keeps `Connection: Upgrade` and Upgrade, and of the other hop-by-hop fields nothing stays.
-void prepareForClient(http::ResponseHead& head);
 /// True for methods that may be sent twice: RFC 9110 §9.2.2.
 bool isIdempotent(std::string_view method);
 /// How long the upstream says it keeps an idle connection: `Keep-Alive: timeout=5`; a second less, for what is under way. Duration::max()

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "http/router.hpp"
+#include "proxy/respond.hpp"
 #include "proxy/run.hpp"
 
 namespace spawner::proxy {
@@ -36,7 +36,7 @@ std::string_view toString(FailureKind kind) {
 http::Response failureResponse(const Failure& failure) {
   const bool timedOut =
       failure.kind == FailureKind::ConnectTimeout || failure.kind == FailureKind::HeadTimeout || failure.kind == FailureKind::Stalled;
-  return http::problem(timedOut ? 504 : 502, toString(failure.kind), failure.detail);
+  return ownAnswer(timedOut ? 504 : 502, toString(failure.kind), failure.detail);
 }
 
 Proxy::Proxy(Loop& loop, ProxyOptions options, Logger log)

@@ -2,10 +2,14 @@
 // respond: a whole answer in memory on an Exchange, for handlers that answer some requests themselves and proxy the others.
 
 #include <memory>
+#include <string_view>
 
 #include "http/exchange.hpp"
 
 namespace spawner::proxy {
+
+/// An answer of the data plane itself: problem+json with names::reasonHeader.
+http::Response ownAnswer(int status, std::string_view reason, std::string_view detail);
 
 /// Sends the answer (to HEAD without its body) and finishes the exchange.
 void respond(std::unique_ptr<http::Exchange> exchange, http::Response response);

@@ -1,6 +1,5 @@
 #include "proxy/run.hpp"
 
-#include "http/router.hpp"
 #include "proxy/respond.hpp"
 
 namespace spawner::proxy {
@@ -25,7 +24,7 @@ void Run::start() {
     owner_.log_.error("a request cannot be forwarded", {{"error", bytes.error()}});
     auto exchange = std::move(exchange_);
     end();
-    return respond(std::move(exchange), http::problem(500, "Internal", bytes.error().message));
+    return respond(std::move(exchange), ownAnswer(500, "Internal", bytes.error().message));
   }
   out_ = std::move(*bytes);
   bodyEnded_ = head.framing == http::Framing::None || (head.framing == http::Framing::Length && head.contentLength == 0);
