@@ -8,6 +8,7 @@
 #include "http/message.hpp"
 #include "loop/socket.hpp"
 #include "spawner/function.hpp"
+#include "spawner/time.hpp"
 
 namespace spawner::http {
 
@@ -35,23 +36,31 @@ class Exchange {
   [[nodiscard]] virtual const RequestHead& head() const = 0;
   /// The client's "address:port".
   [[nodiscard]] virtual std::string_view peer() const = 0;
+  /// What FrontOptions::makeToken gave for this request; null when it gave none, or the exchange is over. Borrowed.
+  [[nodiscard]] virtual ExchangeToken* token() const { return nullptr; }
 
   // --- the request's body
-  /// Starts the flow. onData gets decoded bytes (chunked framing removed); onEnd comes once, after the last byte, also for an empty body.
-  /// A malformed body answers 400 by itself (when no head was sent), closes, and calls onGone.
+  /// Starts the flow. onData gets decoded bytes (chunked framing removed), at most 16 KiB at once; onEnd comes once, after the last byte,
+  /// also for an empty body. A malformed body answers 400 by itself (when no head was sent), closes, and calls onGone.
   virtual void readBody(UniqueFunction<void(std::string_view)> onData, UniqueFunction<void()> onEnd) = 0;
   /// Stops and resumes reading from the socket (back-pressure).
   virtual void pauseBody() = 0;
   virtual void resumeBody() = 0;
+  /// A body that is wanted and brings no byte for this long is answered 408 (a connection broken off, when the head was sent) and onGone.
+  /// Zero, the default: no limit, as a proxy wants it. (Doubles may ignore it.)
+  virtual void limitBodyIdle(Duration) {}
 
   // --- the answer
   /// Sends a 1xx head at once.
   virtual void sendInterim(const ResponseHead& head) = 0;
   /// Sends the head. head.framing: Length (contentLength bytes will follow), Chunked (the front adds the framing; for an HTTP/1.0 client it
   /// closes instead), None (no body, as for 204, 304 and answers to HEAD, whose Content-Length field is kept as given). Hop-by-hop fields,
-  /// Content-Length and Transfer-Encoding are the front's to write. Once.
+  /// Content-Length and Transfer-Encoding are the front's to write, and head.keepAlive is ignored: the front decides. UntilClose means the
+  /// same as Chunked. While the request's body is not complete the answer says `Connection: close`. A head with a field that would break
+  /// the wire (CR, LF, NUL) becomes a 500. Once.
   virtual void sendHead(const ResponseHead& head) = 0;
-  /// Takes body bytes; copies what the socket does not take.
+  /// Takes body bytes; copies what the socket does not take. When more than FrontLimits::maxUnsentBytes wait already, the reader is too
+  /// slow: the connection is closed (onGone).
   virtual void sendBody(std::string_view bytes) = 0;
   /// Bytes taken and not yet given to the kernel.
   [[nodiscard]] virtual std::size_t unsent() const = 0;
@@ -63,12 +72,18 @@ class Exchange {
   /// Breaks the connection off, so that the client sees an error and never a clean end.
   virtual void abort() = 0;
 
+  /// True when nothing that is sent gets anywhere any more: the client is gone, a limit was passed, or the exchange is finished.
+  [[nodiscard]] virtual bool over() const { return false; }
   /// Called once when the client went away (FIN or RST) before the answer was complete, or the body was malformed, or a limit of the
   /// connection was passed. The holder then destroys the exchange.
   virtual void onGone(UniqueFunction<void()> callback) = 0;
 
   /// REQUIRES: no final head sent. Sends the head (101, or 2xx for CONNECT) and gives the connection away; the exchange is finished.
+  /// `Connection: Upgrade` and the head's Upgrade field are written by it.
   virtual Upgraded upgrade(const ResponseHead& head) = 0;
+
+  /// The loop's wall time, for a Date field. The epoch: unknown.
+  [[nodiscard]] virtual WallTime wallNow() const { return {}; }
 };
 
 }  // namespace spawner::http

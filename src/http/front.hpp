@@ -22,6 +22,9 @@ struct FrontLimits {
   Duration writeTimeout = std::chrono::seconds(60);      // no progress in sending: closed
   std::size_t maxConnections = 10'000;                   // beyond: accept and answer 503
   std::size_t maxUnsentBytes = 1024 * 1024;              // of answers in memory; a reader this slow is closed
+  Duration lingerTimeout = std::chrono::seconds(2);      // after an answer that closes: unread input is thrown away, so that no RST eats
+  std::size_t maxLingerBytes = 1024 * 1024;              // the answer: for so long, and so much of it
+  Duration deadPeerLimit = std::chrono::seconds(60);     // TCP keep-alive and TCP_USER_TIMEOUT; 0: the system's
 };
 
 struct FrontOptions {

@@ -1,5 +1,6 @@
 #include "http/message.hpp"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <array>
 
@@ -156,6 +157,17 @@ std::string_view reasonPhrase(int status) {
   });
   const auto found = std::find_if(phrases.begin(), phrases.end(), [&](const Phrase& phrase) { return phrase.status == status; });
   return found == phrases.end() ? "Unknown" : found->text;
+}
+
+std::string toHttpDate(WallTime time) {
+  const auto days = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(days);
+  const std::chrono::hh_mm_ss clock(std::chrono::floor<std::chrono::seconds>(time - days));
+  static constexpr std::array weekdays = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  static constexpr std::array months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", weekdays[std::chrono::weekday(days).c_encoding()],
+                     static_cast<unsigned>(date.day()), months[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count());
 }
 
 Response Response::text(int status, std::string body) { return make(status, "text/plain; charset=utf-8", std::move(body)); }

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "spawner/time.hpp"
+
 namespace spawner::http {
 
 /// True when equal but for the case of ASCII letters.
@@ -67,6 +69,9 @@ struct ResponseHead {
 
 /// The standard phrase of a status (RFC 9110 §15); "Unknown" for others.
 std::string_view reasonPhrase(int status);
+
+/// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 §5.6.7), for Date.
+std::string toHttpDate(WallTime time);
 
 /// A whole answer in memory.
 struct Response {

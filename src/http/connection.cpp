@@ -1,0 +1,319 @@
+// Connection, the input side: reading, heads, bodies, and the one place where call-backs run.
+
+#include "http/connection.hpp"
+
+#include <algorithm>
+
+#include "http/exchange_impl.hpp"
+#include "http/socket_io.hpp"
+
+namespace spawner::http {
+
+namespace {
+
+/// What a handler gets of a body at once, so that pauseBody() takes effect soon.
+constexpr std::size_t maxBodyPiece = 16 * 1024;
+
+}  // namespace
+
+Connection::Connection(std::shared_ptr<FrontCore> core, Fd socket)
+    : core_(std::move(core)),
+      loop_(core_->loop),
+      socket_(std::move(socket)),
+      parser_({core_->options.limits.maxHeadBytes, core_->options.limits.maxHeadFields}),
+      since_(loop_.now()) {}
+
+void Connection::start(std::list<std::shared_ptr<Connection>>::iterator place) {
+  place_ = place;
+  // The raw pointer is sound: close() ends the watch, and the destructor too.
+  watch_ = loop_.watch(socket_.get(), Interest{true, false, true}, [this](Interest ready) { onReady(ready); });
+}
+
+void Connection::onReady(Interest ready) {
+  const auto self = shared_from_this();
+  const auto core = core_;  // the front may be destroyed by a call-back
+  if (ready.writable) {
+    blocked_ = false;
+    flush();
+    updateInterest();
+  }
+  if (phase_ == Phase::Closed) {
+    run({});
+  } else if (phase_ == Phase::Exchange && ready.hangup) {
+    peerGone();
+    run({});
+  } else if (ready.readable || ready.hangup) {
+    readInput();
+  } else {
+    run({});
+  }
+}
+
+void Connection::readInput() {
+  const bool wanted = phase_ != Phase::Exchange || (bodyFlowing() && !body_.done() && leftover_.empty());
+  if (!wanted) {
+    readOff_ = true;
+    updateInterest();
+    run({});
+    return;
+  }
+  const IoResult got = readSome(socket_.get(), core_->buffer);
+  if (got.kind == IoResult::Kind::Bytes) {
+    run({core_->buffer.data(), got.bytes});
+  } else if (got.kind != IoResult::Kind::WouldBlock) {
+    peerGone();
+    run({});
+  }
+}
+
+/// Takes what is there as far as it goes: head, body, end of exchange, next head. All call-backs to the handler are made from here.
+void Connection::run(std::string_view fresh) {
+  if (running_) return;
+  const auto self = shared_from_this();
+  const auto core = core_;
+  running_ = true;
+  std::string held;
+  rest_ = fresh;
+  if (!leftover_.empty()) {
+    held.swap(leftover_);
+    held.append(fresh);
+    rest_ = held;
+  }
+  for (;;) {
+    if (deliver()) continue;
+    if (!rest_.empty() && take()) continue;
+    if (!flushDue_) break;
+    flushDue_ = false;
+    flush();
+  }
+  running_ = false;
+  if (phase_ != Phase::Closed) {
+    leftover_ = std::string(rest_);
+    formerToken_.reset();
+    updateInterest();
+  }
+  rest_ = {};
+}
+
+/// Makes one call-back that is due; false when there is none. The call-back may destroy the exchange, and itself with it: so it is moved
+/// out of the exchange for the call.
+bool Connection::deliver() {
+  if (exchange_ == nullptr) return false;
+  if (goneDue_) {
+    if (!exchange_->onGone_) return false;
+    ExchangeImpl* exchange = std::exchange(exchange_, nullptr);
+    const auto callback = std::make_unique<UniqueFunction<void()>>(std::move(exchange->onGone_));
+    exchange->connection_ = nullptr;
+    (*callback)();
+    return true;
+  }
+  if (drainedDue_) {
+    drainedDue_ = false;
+    if (unsent() > 0 || !exchange_->onDrained_) return true;
+    ExchangeImpl* exchange = exchange_;
+    UniqueFunction<void()> callback = std::move(exchange->onDrained_);
+    callback();
+    if (exchange_ == exchange && !exchange->onDrained_) exchange->onDrained_ = std::move(callback);
+    return true;
+  }
+  if (phase_ == Phase::Exchange && bodyFlowing() && body_.done() && !bodyEndTold_) {
+    bodyEndTold_ = true;
+    if (UniqueFunction<void()> callback = std::move(exchange_->onEnd_)) callback();
+    return true;
+  }
+  return false;
+}
+
+/// Takes some of rest_; false when nothing of it can be taken now.
+bool Connection::take() {
+  switch (phase_) {
+    case Phase::Idle:
+    case Phase::Head: takeHead(); return true;
+    case Phase::Exchange:
+      if (goneDue_ || !bodyFlowing() || body_.done()) return false;
+      takeBody();
+      return true;
+    case Phase::Linger:
+      lingered_ += rest_.size();
+      rest_ = {};
+      if (lingered_ > core_->options.limits.maxLingerBytes) close();
+      return true;
+    case Phase::Closed: return false;
+  }
+  return false;
+}
+
+void Connection::takeHead() {
+  const HeadFeed fed = parser_.feed(rest_);
+  rest_.remove_prefix(fed.consumed);
+  if (phase_ == Phase::Idle && (parser_.started() || fed.status != HeadFeed::Status::NeedMore)) {
+    phase_ = Phase::Head;
+    since_ = loop_.now();
+    if (core_->options.makeToken) token_ = core_->options.makeToken();
+    formerToken_.reset();
+  }
+  if (fed.status == HeadFeed::Status::Refused) refuse(fed.refusal);
+  if (fed.status == HeadFeed::Status::Done) beginExchange(parser_.takeHead());
+}
+
+void Connection::beginExchange(RequestHead head) {
+  phase_ = Phase::Exchange;
+  since_ = loop_.now();
+  minorVersion_ = head.minorVersion;
+  headRequest_ = head.method == "HEAD";
+  keepAlive_ = head.keepAlive;
+  body_ = BodyDecoder(head.framing, head.contentLength);
+  bodyIdleLimit_ = Duration::zero();
+  bodyStarted_ = bodyPaused_ = bodyEndTold_ = headSent_ = finished_ = closeAfter_ = drainedDue_ = false;
+  answerLeft_ = 0;
+  counted_ = true;
+  ++core_->stats.requests;
+  ++core_->stats.exchanges;
+  auto exchange = std::make_unique<ExchangeImpl>(shared_from_this(), std::move(head));
+  exchange_ = exchange.get();
+  core_->handler(std::move(exchange));
+}
+
+void Connection::takeBody() {
+  const BodyStep step = body_.next(rest_.substr(0, maxBodyPiece));
+  rest_.remove_prefix(step.consumed);
+  bodySince_ = loop_.now();
+  if (step.status == BodyStep::Status::Malformed) {
+    badBody(step.refusal);
+    return;
+  }
+  if (step.data.empty() || !exchange_->onData_) return;
+  ExchangeImpl* exchange = exchange_;
+  UniqueFunction<void(std::string_view)> callback = std::move(exchange->onData_);
+  callback(step.data);
+  if (exchange_ == exchange && !exchange->onData_) exchange->onData_ = std::move(callback);
+}
+
+/// The exchange is over without its handler's doing: an answer of ours if that is still possible, and onGone.
+void Connection::badBody(const Refusal& refusal) {
+  goneDue_ = true;
+  if (headSent_) {
+    breakOff();
+  } else {
+    answerRefusal(refusal);
+  }
+}
+
+void Connection::startBody() {
+  if (!open()) return;
+  bodyStarted_ = true;
+  resumeBody();
+}
+
+void Connection::resumeBody() {
+  if (!open()) return;
+  bodyPaused_ = false;
+  bodySince_ = loop_.now();
+  if (readOff_) {
+    readOff_ = false;
+    updateInterest();
+  }
+  if (!leftover_.empty() || body_.done()) schedule();
+}
+
+void Connection::limitBodyIdle(Duration limit) {
+  bodyIdleLimit_ = limit;
+  bodySince_ = loop_.now();
+}
+
+void Connection::goneWanted() {
+  if (goneDue_) schedule();
+}
+
+std::string_view Connection::peer() {
+  if (peer_.empty() && phase_ != Phase::Closed)
+    if (const auto address = peerAddress(socket_.get())) peer_ = address->toString();
+  return peer_;
+}
+
+bool Connection::hasUnreadInput() const {
+  if (phase_ != Phase::Idle && phase_ != Phase::Head) return false;
+  return !leftover_.empty() || !rest_.empty() || parser_.started() || hasByteWaiting(socket_.get());
+}
+
+void Connection::closeWhenIdle() {
+  if (phase_ == Phase::Idle && !hasUnreadInput()) close();
+}
+
+void Connection::checkDeadlines(TimePoint now) {
+  if (phase_ == Phase::Closed) return;
+  const auto self = shared_from_this();
+  const FrontLimits& limits = core_->options.limits;
+  const Duration passed = now - since_;
+  if (blocked_ && now - progress_ >= limits.writeTimeout) {
+    peerGone();
+  } else if (phase_ == Phase::Idle && passed >= limits.keepAliveTimeout) {
+    close();
+  } else if (phase_ == Phase::Head && passed >= limits.headTimeout) {
+    refuse({408, "HeadTimeout", "The head of the request was not complete in time."});
+  } else if (phase_ == Phase::Linger && passed >= limits.lingerTimeout) {
+    close();
+  } else if (open() && bodyIdleLimit_ > Duration::zero() && bodyFlowing() && !body_.done() && now - bodySince_ >= bodyIdleLimit_) {
+    badBody({408, "BodyTimeout", "The body of the request did not come in time."});
+    schedule();
+  }
+}
+
+void Connection::schedule() {
+  if (running_ || scheduled_) return;
+  scheduled_ = true;
+  loop_.post([weak = weak_from_this()] {
+    if (const auto self = weak.lock()) {
+      self->scheduled_ = false;
+      self->run({});
+    }
+  });
+}
+
+void Connection::updateInterest() {
+  if (phase_ != Phase::Closed) watch_.set(Interest{!readOff_, blocked_, true});
+}
+
+/// The client went away, or a limit was passed: nothing more can be said to it.
+void Connection::peerGone() {
+  if (phase_ == Phase::Closed) return;
+  goneDue_ = exchange_ != nullptr;
+  close();
+  if (goneDue_) schedule();
+}
+
+/// Closes in order: FIN, and input thrown away for a moment, because a RST for unread input could overtake the answer.
+void Connection::linger() {
+  phase_ = Phase::Linger;
+  since_ = loop_.now();
+  lingered_ = leftover_.size();
+  std::string().swap(leftover_);
+  rest_ = {};
+  shutdownSending(socket_.get());
+  readOff_ = false;
+  updateInterest();
+  ++core_->lingering;
+  core_->checkDrained();
+}
+
+void Connection::close() {
+  if (phase_ == Phase::Closed) return;
+  const auto self = shared_from_this();
+  const auto core = std::move(core_);
+  if (phase_ == Phase::Linger) --core->lingering;
+  phase_ = Phase::Closed;
+  watch_.cancel();
+  socket_.reset();
+  rest_ = {};
+  std::string().swap(leftover_);
+  std::string().swap(out_);
+  outAt_ = 0;
+  flushDue_ = blocked_ = false;
+  if (std::exchange(counted_, false)) --core->stats.exchanges;
+  core->connections.erase(place_);
+  core->checkDrained();
+  formerToken_.reset();
+  token_.reset();
+}
+
+}  // namespace spawner::http

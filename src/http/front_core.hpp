@@ -1,0 +1,35 @@
+#pragma once
+// FrontCore: what all connections of one Front share. Owner: the Front and, for the time of a call, its connections.
+
+#include <array>
+#include <list>
+#include <memory>
+
+#include "http/front.hpp"
+#include "spawner/loop.hpp"
+
+namespace spawner::http {
+
+class Connection;
+
+/// Thread: the loop's.
+struct FrontCore {
+  FrontCore(Loop& theLoop, Front::Handler theHandler, FrontOptions theOptions)
+      : loop(theLoop), handler(std::move(theHandler)), options(std::move(theOptions)) {}
+
+  /// Posts `drained` when drain() was asked for and nothing is under way any more.
+  void checkDrained();
+
+  Loop& loop;
+  const Front::Handler handler;
+  const FrontOptions options;
+  FrontStats stats;  // without connections: that is the list's size
+  std::list<std::shared_ptr<Connection>> connections;
+  std::size_t lingering = 0;  // of them, only throw input away: no exchange is under way
+  bool draining = false;
+  Task drained;
+  /// Every connection reads into this one; what it cannot use at once it copies. So an idle connection holds no buffer.
+  std::array<char, 64 * 1024> buffer;
+};
+
+}  // namespace spawner::http
