@@ -69,7 +69,8 @@ class Loop {
   virtual Timer after(Duration delay, Task task) = 0;
   /// Runs the task in a later turn, in order of posting (SimLoop shuffles).
   virtual void post(Task task) = 0;
-  /// Level-triggered readiness of a non-blocking descriptor. The call-back may cancel its own watch. SimLoop has no descriptors (it terminates).
+  /// Level-triggered readiness of a non-blocking descriptor. The call-back may cancel its own watch. SimLoop has no descriptors (it
+  /// terminates).
   virtual FdWatch watch(int fd, Interest interest, FdCallback callback) = 0;
   /// Ends run() after the present turn.
   virtual void stop() = 0;

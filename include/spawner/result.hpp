@@ -15,23 +15,23 @@ namespace spawner {
 
 /// What kind of thing went wrong: callers decide on this, never on the message.
 enum class ErrorKind {
-  InvalidArgument,   // the caller's input does not make sense (bad option, bad document)
-  Unauthorized,      // HTTP 401
-  Forbidden,         // HTTP 403
-  NotFound,          // HTTP 404
-  AlreadyExists,     // HTTP 409, Status reason AlreadyExists
-  Conflict,          // HTTP 409, any other reason: resourceVersion or uid precondition
-  Gone,              // HTTP 410: the resourceVersion or the continue token is too old
-  Invalid,           // HTTP 422: refused by validation, or a uid in a patch that is not the object's
-  TooManyRequests,   // HTTP 429
-  Server,            // HTTP 5xx
-  Timeout,           // a deadline of ours passed; the other side may or may not have acted
-  Disconnected,      // no connection, or it broke; the other side may or may not have acted
-  Protocol,          // the other side sent what its protocol does not allow
-  Limit,             // a bound of ours was reached
-  Unsupported,       // known and deliberately not offered
-  System,            // a system call failed
-  Internal,          // a broken invariant of ours
+  InvalidArgument,  // the caller's input does not make sense (bad option, bad document)
+  Unauthorized,     // HTTP 401
+  Forbidden,        // HTTP 403
+  NotFound,         // HTTP 404
+  AlreadyExists,    // HTTP 409, Status reason AlreadyExists
+  Conflict,         // HTTP 409, any other reason: resourceVersion or uid precondition
+  Gone,             // HTTP 410: the resourceVersion or the continue token is too old
+  Invalid,          // HTTP 422: refused by validation, or a uid in a patch that is not the object's
+  TooManyRequests,  // HTTP 429
+  Server,           // HTTP 5xx
+  Timeout,          // a deadline of ours passed; the other side may or may not have acted
+  Disconnected,     // no connection, or it broke; the other side may or may not have acted
+  Protocol,         // the other side sent what its protocol does not allow
+  Limit,            // a bound of ours was reached
+  Unsupported,      // known and deliberately not offered
+  System,           // a system call failed
+  Internal,         // a broken invariant of ours
 };
 
 /// The kind's name as written above. Never fails.
@@ -45,9 +45,7 @@ struct Error {
   std::optional<Duration> retryAfter;
 
   /// The same failure with more context in front: "context: message".
-  [[nodiscard]] Error in(std::string_view context) const {
-    return Error{kind, std::string(context) + ": " + message, retryAfter};
-  }
+  [[nodiscard]] Error in(std::string_view context) const { return Error{kind, std::string(context) + ": " + message, retryAfter}; }
   /// True where the same call may succeed later without anybody changing the request.
   [[nodiscard]] bool retriable() const {
     switch (kind) {
@@ -74,9 +72,18 @@ class [[nodiscard]] Result {
   explicit operator bool() const { return ok(); }
 
   /// REQUIRES: ok().
-  T& value() & { assert(ok()); return std::get<0>(state_); }
-  const T& value() const& { assert(ok()); return std::get<0>(state_); }
-  T&& value() && { assert(ok()); return std::get<0>(std::move(state_)); }
+  T& value() & {
+    assert(ok());
+    return std::get<0>(state_);
+  }
+  const T& value() const& {
+    assert(ok());
+    return std::get<0>(state_);
+  }
+  T&& value() && {
+    assert(ok());
+    return std::get<0>(std::move(state_));
+  }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T&& operator*() && { return std::move(*this).value(); }
@@ -84,7 +91,10 @@ class [[nodiscard]] Result {
   const T* operator->() const { return &value(); }
 
   /// REQUIRES: !ok().
-  [[nodiscard]] const Error& error() const { assert(!ok()); return std::get<1>(state_); }
+  [[nodiscard]] const Error& error() const {
+    assert(!ok());
+    return std::get<1>(state_);
+  }
 
  private:
   std::variant<T, Error> state_;
@@ -97,7 +107,10 @@ class [[nodiscard]] Result<void> {
   Result(Error error) : error_(std::move(error)) {}
   [[nodiscard]] bool ok() const { return !error_; }
   explicit operator bool() const { return ok(); }
-  [[nodiscard]] const Error& error() const { assert(!ok()); return *error_; }
+  [[nodiscard]] const Error& error() const {
+    assert(!ok());
+    return *error_;
+  }
 
  private:
   std::optional<Error> error_;

@@ -15,6 +15,7 @@ using MetricLabels = std::initializer_list<std::pair<std::string, std::string>>;
 class Counter {
  public:
   void add(double n = 1);
+
  private:
   friend class Metrics;
   void* target_ = nullptr;
@@ -23,6 +24,7 @@ class Gauge {
  public:
   void set(double value);
   void add(double n);
+
  private:
   friend class Metrics;
   void* target_ = nullptr;
@@ -30,6 +32,7 @@ class Gauge {
 class Histogram {
  public:
   void observe(double value);
+
  private:
   friend class Metrics;
   void* target_ = nullptr;

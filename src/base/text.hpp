@@ -26,7 +26,7 @@ std::string toRfc3339(WallTime time);
 std::optional<WallTime> parseRfc3339(std::string_view text);
 
 std::string base64Encode(std::string_view bytes);
-std::string base64UrlEncode(std::string_view bytes);  // no padding (RFC 4648 §5)
+std::string base64UrlEncode(std::string_view bytes);                // no padding (RFC 4648 §5)
 std::optional<std::string> base64Decode(std::string_view text);     // strict, with padding
 std::optional<std::string> base64UrlDecode(std::string_view text);  // strict, without padding
 

@@ -9,7 +9,8 @@
 
 namespace spawner {
 
-/// One JSON text a YAML document (core schema scalars; anchors and merges expanded; nesting and size bounded). InvalidArgument tells line and column.
+/// One JSON text a YAML document (core schema scalars; anchors and merges expanded; nesting and size bounded). InvalidArgument tells line
+/// and column.
 Result<std::vector<std::string>> yamlToJson(std::string_view yaml);
 /// JSON text as block-style YAML, keys in the order of the text, strings quoted where YAML would read something else.
 Result<std::string> jsonToYaml(std::string_view json);
