@@ -47,12 +47,14 @@ struct EndInfo {
   std::optional<int> exitCode;
   std::optional<int> signal;
   WallTime time{};
+  bool operator==(const EndInfo&) const = default;
 };
 
 /// status.contactLost: a sweeper cannot reach the sidecar. The one fact that can be taken back (null): it ends nothing (P3).
 struct ContactLostInfo {
   WallTime since{};
   std::string message;
+  bool operator==(const ContactLostInfo&) const = default;
 };
 
 struct Condition {
@@ -62,6 +64,7 @@ struct Condition {
   std::string message;
   std::int64_t observedGeneration = 0;
   WallTime lastTransitionTime{};
+  bool operator==(const Condition&) const = default;
 };
 
 struct SlabStatus {
@@ -85,6 +88,7 @@ struct SlabStatus {
   std::vector<Condition> conditions;
 
   [[nodiscard]] bool has(State state) const { return reached[static_cast<std::size_t>(state)]; }
+  bool operator==(const SlabStatus&) const = default;
 };
 
 struct Slab {
@@ -92,7 +96,8 @@ struct Slab {
   SlabSpec spec;
   SlabStatus status;
 
-  /// The state of highest rank that is set; Submitted for a new object. Of Swept and Failed, the one set first (by stateTimes), else Failed.
+  /// The state of highest rank that is set; Submitted for a new object. Of Swept and Failed, the one set first (by stateTimes), else
+  /// Failed.
   [[nodiscard]] State state() const;
 };
 
@@ -101,9 +106,9 @@ struct ContainerView {
   bool running = false;
   bool terminated = false;
   bool waiting = false;
-  int exitCode = 0;    // of the present or the last termination, when terminated
+  int exitCode = 0;  // of the present or the last termination, when terminated
   int signal = 0;
-  std::string reason;   // waiting or terminated reason: "ImagePullBackOff", "OOMKilled", "Error", "Completed"
+  std::string reason;  // waiting or terminated reason: "ImagePullBackOff", "OOMKilled", "Error", "Completed"
   std::string message;
   std::int32_t restartCount = 0;
   std::string lastTerminatedReason;

@@ -33,7 +33,7 @@ struct DecideOptions {
 
 /// What this process remembers of an object. It is lost on a restart, which makes waits begin anew and never ends anything early.
 struct Memory {
-  TimePoint firstSeen{};
+  std::optional<TimePoint> firstSeen;
   std::optional<TimePoint> constructedSeen;  // pod and service exist since
   std::optional<TimePoint> runningSeen;      // pod.phase is Running since
   std::optional<TimePoint> endedSeen;        // terminal since

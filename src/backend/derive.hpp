@@ -21,8 +21,9 @@ struct Derived {
 
 /// What the facts in spec and status do not tell.
 struct DeriveInput {
-  /// The fields of spec that were edited after the pod was made and are ignored ("template, httpPort"); empty: none.
-  std::string ignoredFields;
+  /// The fields of spec that were edited after the pod was made and are ignored ("template, httpPort"); empty: none; null: not known, the
+  /// condition stays as it is.
+  std::optional<std::string> ignoredFields;
   /// For a transition that no fact dates (SpecIgnored).
   WallTime now{};
 };
@@ -44,7 +45,7 @@ namespace reasons {
 inline constexpr std::string_view idle = "Idle";
 inline constexpr std::string_view maxLifetime = "MaxLifetime";
 inline constexpr std::string_view completed = "Completed";  // the application exited with code 0
-inline constexpr std::string_view shutdownRequested = "ShutdownRequested";
+inline constexpr std::string_view shutdown = "Shutdown";    // the application asked for it (session::reasons has the same word)
 // Failed:
 inline constexpr std::string_view error = "Error";  // the application exited with another code
 inline constexpr std::string_view oomKilled = "OOMKilled";
@@ -53,6 +54,7 @@ inline constexpr std::string_view imagePullFailed = "ImagePullFailed";
 inline constexpr std::string_view unschedulable = "Unschedulable";
 inline constexpr std::string_view createRefused = "CreateRefused";  // quota, admission: the API server does not let us make pod or service
 inline constexpr std::string_view evicted = "Evicted";
+inline constexpr std::string_view deadlineExceeded = "DeadlineExceeded";
 inline constexpr std::string_view nodeLost = "NodeLost";
 inline constexpr std::string_view nodeShutdown = "NodeShutdown";
 inline constexpr std::string_view preempted = "Preempted";
