@@ -141,10 +141,13 @@ Json statusSchema() {
   properties["podName"] = text("Its pod.");
   properties["podUID"] = text("Its pod's uid: an object has one pod, ever.");
   properties["podIP"] = text("Its pod's address.");
+  // Defaults of objects: a JSON patch can add a member only to what is there.
   properties["stateTimes"] = objectOf("When each state was reached, for people: written by different machines' clocks.", std::move(times));
+  properties["stateTimes"]["default"] = Json::object();
   properties["end"] = endSchema();
   properties["contactLost"] =
       objectOf("Set while the sweeper cannot reach the sidecar.", {{"since", time("Since when.")}, {"message", text("Why.")}});
+  properties["contactLost"]["nullable"] = true;
   properties["phase"] = text("The newest state. Derived.");
   properties["reason"] = text("One word: why it ended, or what is waited for. Derived.");
   properties["message"] = text("One sentence. Derived.");
@@ -152,6 +155,7 @@ Json statusSchema() {
       {"type", "integer"}, {"format", "int64"}, {"description", "The generation that the controller has seen."}};
   properties["conditions"] = conditionsSchema();
   Json status = objectOf("Facts, each set once, and what the controller derives from them.", std::move(properties));
+  status["default"] = Json::object();
   // Two writers can see an end at the same time; the first one's stays.
   status["x-kubernetes-validations"] = Json::array({rule("!has(oldSelf.end) || (has(self.end) && self.end.reason == oldSelf.end.reason)",
                                                          "the session has ended already; its end does not change")});

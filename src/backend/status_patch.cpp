@@ -33,11 +33,10 @@ Json conditionsJson(const std::vector<Condition>& conditions) {
   return list;
 }
 
-/// With nulls for what is absent: a merge patch must not leave half of another writer's end.
 Json endJson(const EndInfo& end) {
   Json json = {{"reason", end.reason}, {"message", end.message}, {"time", toRfc3339Micro(end.time)}};
-  json["exitCode"] = end.exitCode ? Json(*end.exitCode) : Json(nullptr);
-  json["signal"] = end.signal ? Json(*end.signal) : Json(nullptr);
+  if (end.exitCode) json["exitCode"] = *end.exitCode;
+  if (end.signal) json["signal"] = *end.signal;
   return json;
 }
 
@@ -71,7 +70,22 @@ void set(Slab& slab, State state, WallTime time) {
   slab.status.stateTimes[index(state)] = time;
 }
 
-std::string withUid(std::string_view uid, Json status) { return dump(Json{{"metadata", {{"uid", uid}}}, {"status", std::move(status)}}); }
+/// A JSON patch that sets these fields of the status, if the object is still the one of this uid.
+std::string sweeperPatch(std::string_view uid, const Json& status) {
+  Json operations = Json::array();
+  operations.push_back({{"op", "test"}, {"path", "/metadata/uid"}, {"value", uid}});
+  const auto add = [&](const std::string& path, const Json& value) {
+    operations.push_back({{"op", "add"}, {"path", path}, {"value", value}});
+  };
+  for (const auto& [name, value] : status.items()) {
+    if (name != "stateTimes") {
+      add("/status/" + name, value);
+      continue;
+    }
+    for (const auto& [state, time] : value.items()) add("/status/stateTimes/" + state, time);
+  }
+  return dump(operations);
+}
 
 /// One difference of a text fact: null takes an emptied one away.
 void diffText(Json& patch, const char* name, const std::string& before, const std::string& after) {
@@ -110,7 +124,7 @@ std::string runningPatch(const SweptPod& pod, WallTime running) {
   putState(status, State::Running, running);
   putFacts(status, pod);
   putDerived(status, slab);
-  return withUid(pod.slabUid, std::move(status));
+  return sweeperPatch(pod.slabUid, status);
 }
 
 std::string readyPatch(const SweptPod& pod, std::optional<WallTime> running, WallTime ready) {
@@ -124,7 +138,7 @@ std::string readyPatch(const SweptPod& pod, std::optional<WallTime> running, Wal
   putState(status, State::Ready, ready);
   putFacts(status, pod);
   putDerived(status, slab);
-  return withUid(pod.slabUid, std::move(status));
+  return sweeperPatch(pod.slabUid, status);
 }
 
 std::string endPatch(const SweptPod& pod, State state, const EndInfo& end) {
@@ -136,14 +150,14 @@ std::string endPatch(const SweptPod& pod, State state, const EndInfo& end) {
   status["end"] = endJson(end);
   putFacts(status, pod);
   putDerived(status, slab);
-  return withUid(pod.slabUid, std::move(status));
+  return sweeperPatch(pod.slabUid, status);
 }
 
 std::string contactLostPatch(std::string_view slabUid, WallTime since, std::string_view message) {
-  return withUid(slabUid, Json{{"contactLost", {{"since", toRfc3339Micro(since)}, {"message", message}}}});
+  return sweeperPatch(slabUid, Json{{"contactLost", {{"since", toRfc3339Micro(since)}, {"message", message}}}});
 }
 
-std::string contactRegainedPatch(std::string_view slabUid) { return withUid(slabUid, Json{{"contactLost", nullptr}}); }
+std::string contactRegainedPatch(std::string_view slabUid) { return sweeperPatch(slabUid, Json{{"contactLost", nullptr}}); }
 
 std::string statusPatch(const Slab& before, const SlabStatus& after) {
   Json patch = Json::object();

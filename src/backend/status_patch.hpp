@@ -1,6 +1,7 @@
 #pragma once
-// Merge patches (RFC 7396) for the status subresource. A sweeper's carry metadata.uid and set-once facts, plus its guess of the derived
-// fields; the controller's carry metadata.resourceVersion too. Pure. Thread: any.
+// Patches for the status subresource. A sweeper's are JSON patches (RFC 6902) of set-once facts, plus its guess of the derived fields;
+// their first operation tests metadata.uid, which a merge patch cannot (docs/decisions/0011). The controller's are merge patches (RFC 7396)
+// with metadata.resourceVersion. Pure. Thread: any.
 
 #include <optional>
 #include <string>
