@@ -1,8 +1,9 @@
 #include "loop/process.hpp"
 
 #include <signal.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
 
@@ -10,6 +11,12 @@
 #include "loop/spawn.hpp"
 
 namespace spawner {
+namespace {
+
+/// By number: the declarations in glibc 2.36's <sys/pidfd.h> have C++ linkage.
+int pidfdOpen(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
+
+}  // namespace
 
 Result<std::unique_ptr<ChildProcess>> ChildProcess::start(Loop& loop, const ProcessOptions& options,
                                                           UniqueFunction<void(ExitStatus)> onExit) {
@@ -19,7 +26,7 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::start(Loop& loop, const Proc
   child->pid_ = *pid;
   child->leadsGroup_ = options.newSession;
   child->onExit_ = std::move(onExit);
-  child->pidfd_ = Fd(::pidfd_open(*pid, 0));  // the pid is ours until it is reaped: no race
+  child->pidfd_ = Fd(pidfdOpen(*pid));  // the pid is ours until it is reaped: no race
   if (!child->pidfd_) {
     const Error error = systemError("cannot watch " + options.argv.front() + ": pidfd_open", errno);
     ::kill(*pid, SIGKILL);
@@ -45,7 +52,7 @@ void ChildProcess::signal(int number, bool group) {
   if (group && leadsGroup_)
     ::kill(-pid_, number);
   else
-    ::pidfd_send_signal(pidfd_.get(), number, nullptr, 0);
+    ::syscall(SYS_pidfd_send_signal, pidfd_.get(), number, nullptr, 0);
 }
 
 /// Takes the exit status; waits for it if need be. Before that the group is killed: as long as the process is not reaped, its number

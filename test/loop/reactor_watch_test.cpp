@@ -1,0 +1,307 @@
+#include <catch2/catch.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "loop/reactor.hpp"
+#include "loop/socket.hpp"
+#include "support/loop_wait.hpp"
+
+using namespace spawner;
+using namespace spawner::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Interest reading{.readable = true, .writable = false, .hangup = false};
+constexpr Interest writing{.readable = false, .writable = true, .hangup = false};
+constexpr Interest nothing{};
+
+struct Pair {
+  Fd a, b;
+  Pair() {
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+    a = Fd(ends[0]);
+    b = Fd(ends[1]);
+  }
+};
+
+std::string drain(int fd) {
+  char buffer[256];
+  std::string all;
+  for (;;) {
+    const IoResult got = readSome(fd, buffer);
+    if (got.kind != IoResult::Kind::Bytes) return all;
+    all.append(buffer, got.bytes);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("watch: level-triggered, reported until it is read", "[integration]") {
+  Reactor loop;
+  Pair pair;
+  int calls = 0;
+  std::string got;
+  FdWatch watch = loop.watch(pair.a.get(), reading, [&](Interest ready) {
+    CHECK(ready.readable);
+    CHECK_FALSE(ready.writable);
+    CHECK_FALSE(ready.hangup);
+    if (++calls == 3) got = drain(pair.a.get());
+  });
+  CHECK(calls == 0);
+  CHECK(writeSome(pair.b.get(), "hello").bytes == 5);
+  waitFor(loop, "bytes", [&] { return !got.empty(); });
+  CHECK(got == "hello");
+  turns(loop);
+  CHECK(calls == 3);
+}
+
+TEST_CASE("watch: only what is asked for is reported", "[integration]") {
+  Reactor loop;
+  Pair pair;
+  std::string log;
+  FdWatch watch = loop.watch(pair.a.get(), nothing, [&](Interest ready) { log += ready.writable ? 'w' : 'r'; });
+  CHECK(writeSome(pair.b.get(), "x").bytes == 1);
+  turns(loop);
+  CHECK(log.empty());
+  watch.set(writing);
+  turns(loop, 1);
+  CHECK(log.find('w') != std::string::npos);
+  CHECK(log.find('r') == std::string::npos);
+  watch.set(nothing);
+  log.clear();
+  turns(loop);
+  CHECK(log.empty());
+  watch.set(reading);
+  turns(loop, 1);
+  CHECK(log.find('r') != std::string::npos);
+}
+
+TEST_CASE("watch: a peer that closed is a hangup that the reader can see by reading", "[integration]") {
+  Reactor loop;
+  Pair pair;
+  Interest seen;
+  FdWatch watch = loop.watch(pair.a.get(), reading, [&](Interest ready) { seen = ready; });
+  pair.b.reset();
+  waitFor(loop, "the hangup", [&] { return seen.hangup; });
+  CHECK(seen.readable);
+  CHECK_FALSE(seen.writable);
+  char byte;
+  CHECK(readSome(pair.a.get(), std::span(&byte, 1)).kind == IoResult::Kind::End);
+}
+
+TEST_CASE("watch: a half-close is a hangup for a reader and nothing for a writer", "[integration]") {
+  Reactor loop;
+  Pair pair;
+  Interest seen;
+  FdWatch watch = loop.watch(pair.a.get(), reading, [&](Interest ready) { seen = ready; });
+  ::shutdown(pair.b.get(), SHUT_WR);
+  waitFor(loop, "the hangup", [&] { return seen.hangup; });
+  watch.set(writing);
+  seen = {};
+  waitFor(loop, "writable", [&] { return seen.writable; });
+  CHECK_FALSE(seen.hangup);
+  CHECK_FALSE(seen.readable);
+}
+
+TEST_CASE("watch: a broken connection is writable for a writer, who sees the error by writing", "[integration]") {
+  Reactor loop;
+  Pair pair;
+  while (writeSome(pair.a.get(), std::string(65536, 'x')).kind == IoResult::Kind::Bytes) {}
+  Interest seen;
+  FdWatch watch = loop.watch(pair.a.get(), writing, [&](Interest ready) { seen = ready; });
+  turns(loop);
+  CHECK_FALSE(seen.writable);
+  pair.b.reset();
+  waitFor(loop, "the hangup", [&] { return seen.hangup; });
+  CHECK(seen.writable);
+  const IoResult outcome = writeSome(pair.a.get(), "x");
+  CHECK(outcome.kind == IoResult::Kind::Failed);
+  CHECK(outcome.errnoValue == EPIPE);
+}
+
+TEST_CASE("watch: a paused watch of a broken connection does not spin", "[integration]") {
+  Reactor loop;
+  Pair pair;
+  int calls = 0;
+  FdWatch watch = loop.watch(pair.a.get(), nothing, [&](Interest) { ++calls; });
+  pair.b.reset();
+  int turnsTaken = 0;
+  loop.runUntil(
+      [&] {
+        ++turnsTaken;
+        return false;
+      },
+      20ms);
+  CHECK(calls == 0);
+  CHECK(turnsTaken < 10);
+}
+
+TEST_CASE("watch: cancelled by another in the same turn, its event is not delivered", "[integration]") {
+  Reactor loop;
+  std::vector<Pair> pairs(10);
+  std::vector<FdWatch> watches(10);
+  int calls = 0;
+  for (std::size_t i = 0; i < 10; ++i)
+    watches[i] = loop.watch(pairs[i].a.get(), reading, [&](Interest) {
+      ++calls;
+      for (FdWatch& watch : watches) watch.cancel();
+    });
+  for (Pair& pair : pairs) CHECK(writeSome(pair.b.get(), "x").bytes == 1);
+  turns(loop);
+  CHECK(calls == 1);
+}
+
+TEST_CASE("watch: slot and descriptor used again in the same turn do not inherit the old event", "[integration]") {
+  Reactor loop;
+  Pair first;
+  auto second = std::make_unique<Pair>();
+  Pair quiet;
+  FdWatch one, two, replacement;
+  int stale = 0;
+  int calls = 0;
+  const auto replace = [&](FdWatch& victim, int fdOfVictim) {
+    ++calls;
+    one.set(nothing);
+    // The other has an event in this very turn. Its slot and its number now belong to a connection that has none.
+    victim.cancel();
+    REQUIRE(::dup2(quiet.a.get(), fdOfVictim) == fdOfVictim);
+    replacement = loop.watch(fdOfVictim, reading, [&](Interest) { ++stale; });
+  };
+  bool done = false;
+  one = loop.watch(first.a.get(), reading, [&](Interest) {
+    if (!std::exchange(done, true)) replace(two, second->a.get());
+  });
+  two = loop.watch(second->a.get(), reading, [&](Interest) {
+    if (!std::exchange(done, true)) {
+      two.set(nothing);
+      replace(one, first.a.get());
+    }
+  });
+  CHECK(writeSome(first.b.get(), "x").bytes == 1);
+  CHECK(writeSome(second->b.get(), "x").bytes == 1);
+  turns(loop);
+  CHECK(calls == 1);
+  CHECK(stale == 0);
+  CHECK(writeSome(quiet.b.get(), "now").bytes == 3);
+  waitFor(loop, "the new watch's own event", [&] { return stale > 0; });
+}
+
+TEST_CASE("watch: an interest changed in the same turn withholds the event that is no longer asked for", "[integration]") {
+  Reactor loop;
+  Pair x, y;
+  FdWatch wx, wy;
+  int calls = 0;
+  wx = loop.watch(x.a.get(), reading, [&](Interest) {
+    ++calls;
+    wy.set(nothing);
+    wx.set(nothing);
+  });
+  wy = loop.watch(y.a.get(), reading, [&](Interest) {
+    ++calls;
+    wx.set(nothing);
+    wy.set(nothing);
+  });
+  CHECK(writeSome(x.b.get(), "x").bytes == 1);
+  CHECK(writeSome(y.b.get(), "x").bytes == 1);
+  turns(loop);
+  CHECK(calls == 1);
+}
+
+TEST_CASE("watch: a call-back may cancel, replace and destroy its own watch", "[integration]") {
+  Reactor loop;
+  Pair pair;
+  int calls = 0;
+  auto watch = std::make_unique<FdWatch>();
+  *watch = loop.watch(pair.a.get(), reading, [&, text = std::string(100, 'x')](Interest) {
+    ++calls;
+    watch->cancel();
+    *watch = loop.watch(pair.a.get(), reading, [&](Interest) {
+      ++calls;
+      watch.reset();
+    });
+    CHECK(text == std::string(100, 'x'));  // the closure outlives its run
+  });
+  CHECK(writeSome(pair.b.get(), "x").bytes == 1);
+  waitFor(loop, "both watches", [&] { return calls == 2; });
+  turns(loop);
+  CHECK(calls == 2);
+}
+
+TEST_CASE("watch: a call-back that makes many watches (the table grows) goes on working", "[integration]") {
+  Reactor loop;
+  Pair pair;
+  std::vector<Pair> more;
+  std::vector<FdWatch> watches;
+  int calls = 0;
+  FdWatch watch = loop.watch(pair.a.get(), reading, [&, text = std::string(100, 'x')](Interest) {
+    if (++calls > 1) return;
+    more.resize(200);
+    for (Pair& p : more) watches.push_back(loop.watch(p.a.get(), reading, [&](Interest) {}));
+    CHECK(text == std::string(100, 'x'));
+  });
+  CHECK(writeSome(pair.b.get(), "x").bytes == 1);
+  waitFor(loop, "a second call", [&] { return calls >= 2; });
+}
+
+TEST_CASE("watch: cancelled after its descriptor was closed and the number used again, it leaves the new watch alone", "[integration]") {
+  Reactor loop;
+  auto old = std::make_unique<Pair>();
+  FdWatch oldWatch = loop.watch(old->a.get(), reading, [](Interest) { FAIL("the closed one's call-back ran"); });
+  const int number = old->a.get();
+  old->a.reset();
+  Pair fresh;
+  Fd same(::fcntl(fresh.a.get(), F_DUPFD_CLOEXEC, number));
+  REQUIRE(same.get() >= number);
+  REQUIRE((same.get() == number || fresh.a.get() == number || fresh.b.get() == number));
+  const int watched = fresh.b.get() == number ? fresh.b.get() : number;
+  const int peer = watched == fresh.b.get() ? fresh.a.get() : fresh.b.get();
+  bool called = false;
+  FdWatch newWatch = loop.watch(watched, reading, [&](Interest) { called = true; });
+  oldWatch.set(writing);
+  oldWatch.cancel();
+  CHECK(writeSome(peer, "x").bytes == 1);
+  waitFor(loop, "the new watch's event", [&] { return called; });
+}
+
+TEST_CASE("watch: descriptors that are always ready starve neither timers nor tasks", "[integration]") {
+  Reactor loop;
+  std::vector<Pair> pairs(300);
+  std::vector<FdWatch> watches;
+  std::vector<int> calls(300);
+  for (std::size_t i = 0; i < pairs.size(); ++i)
+    watches.push_back(loop.watch(pairs[i].a.get(), writing, [&calls, i](Interest) { ++calls[i]; }));
+  bool timer = false;
+  Timer t = loop.after(5ms, [&] { timer = true; });
+  waitFor(loop, "the timer and each descriptor", [&] { return timer && std::find(calls.begin(), calls.end(), 0) == calls.end(); });
+}
+
+TEST_CASE("watch: an exception out of a call-back ends the process with its message", "[integration]") {
+  int ends[2];
+  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+  const Fd readEnd(ends[0]);
+  Fd writeEnd(ends[1]);
+  const pid_t pid = ::fork();
+  REQUIRE(pid >= 0);
+  if (pid == 0) {
+    ::dup2(writeEnd.get(), 2);
+    ::signal(SIGABRT, SIG_DFL);
+    Reactor loop;
+    loop.post([] { throw std::runtime_error("lost my way"); });
+    loop.runUntil([] { return false; }, 5s);
+    ::_exit(0);
+  }
+  writeEnd.reset();
+  std::string said = drain(readEnd.get());
+  int status = 0;
+  REQUIRE(::waitpid(pid, &status, 0) == pid);
+  CHECK(WIFSIGNALED(status));
+  CHECK(said.find("spawner: an exception escaped a call-back of the loop: lost my way\n") != std::string::npos);
+}
