@@ -12,8 +12,8 @@
 namespace spawner::k8s {
 
 struct DeleteOptions {
-  std::string uid;                // precondition; empty: none
-  std::string resourceVersion;    // precondition; empty: none
+  std::string uid;              // precondition; empty: none
+  std::string resourceVersion;  // precondition; empty: none
   std::optional<int> gracePeriodSeconds;
 };
 
@@ -31,7 +31,8 @@ class Client {
   /// PUT: the json carries metadata.resourceVersion.
   Pending replace(const Resource& resource, std::string_view ns, std::string_view name, std::string json, Done done);
   /// application/merge-patch+json; subresource "status" or empty.
-  Pending mergePatch(const Resource& resource, std::string_view ns, std::string_view name, std::string_view subresource, std::string json, Done done);
+  Pending mergePatch(const Resource& resource, std::string_view ns, std::string_view name, std::string_view subresource, std::string json,
+                     Done done);
   Pending remove(const Resource& resource, std::string_view ns, std::string_view name, const DeleteOptions& options, Done done);
   /// GET of any path (version, lists).
   Pending raw(std::string target, Done done);

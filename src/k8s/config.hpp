@@ -27,7 +27,7 @@ struct ExecPlugin {
   std::size_t maxOutputBytes = 1024 * 1024;
 };
 
-/// Secrets inside: never logged. At most one of token, tokenFile and exec is used, in this order: token, tokenFile, exec.
+/// Secrets inside: never logged. One of tokenFile, token and exec is used, in this order.
 struct ClusterConfig {
   std::string origin;  // "kubeconfig /path, context x" or "in-cluster": for messages
   std::string server;  // base URL

@@ -1,7 +1,7 @@
 #include "k8s/documents.hpp"
 
-#include <nlohmann/json.hpp>
 #include <simdjson.h>
+#include <nlohmann/json.hpp>
 
 #include "k8s/line_splitter.hpp"
 
@@ -92,7 +92,8 @@ Result<WatchEvent> readWatchEvent(std::string_view line) {
   constexpr std::string_view what = "the watch event cannot be read";
   ondemand::parser parser;
   ondemand::document document;
-  if (const auto code = parser.iterate(simdjson::padded_string_view(line.data(), line.size(), line.size() + LineSplitter::padding)).get(document))
+  if (const auto code =
+          parser.iterate(simdjson::padded_string_view(line.data(), line.size(), line.size() + LineSplitter::padding)).get(document))
     return malformed(what, code);
   std::string_view typeText;
   if (const auto code = document.find_field_unordered("type").get_string().get(typeText)) return malformed(what, code);

@@ -1,5 +1,6 @@
 #pragma once
-// EventRecorder: Kubernetes Events on an object, in a lane of low priority: they never delay a state, are bounded, dropped under load, and counted.
+// EventRecorder: Kubernetes Events on an object, in a lane of low priority: they never delay a state, are bounded, dropped under load, and
+// counted.
 
 #include <cstdint>
 #include <memory>
@@ -17,8 +18,8 @@ struct ObjectReference {
 };
 
 struct EventRecorderOptions {
-  std::string component;             // reportingComponent
-  std::string instance;              // reportingInstance: the pod or host name
+  std::string component;  // reportingComponent
+  std::string instance;   // reportingInstance: the pod or host name
   std::size_t maxQueued = 1000;
   std::size_t concurrency = 2;
   double ratePerSecond = 50;

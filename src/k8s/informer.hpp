@@ -98,7 +98,7 @@ class Informer {
   Task onSynced_;
   std::uint64_t undecodable_ = 0;
   std::shared_ptr<bool> life_ = std::make_shared<bool>();  // expired: destroyed by a call-back
-  Reflector reflector_;  // last: its call-backs use the members above
+  Reflector reflector_;                                    // last: its call-backs use the members above
 };
 
 }  // namespace spawner::k8s

@@ -18,7 +18,8 @@ class LineSplitter {
 
   /// Takes bytes; views given before are no longer valid.
   void feed(std::string_view bytes);
-  /// The next whole line without its line end; empty ones are passed over. nullopt: there is none yet. Limit: a line is longer than the bound.
+  /// The next whole line without its line end; empty ones are passed over. nullopt: there is none yet. Limit: a line is longer than the
+  /// bound.
   Result<std::optional<std::string_view>> next();
   /// True when the bytes end within a line.
   [[nodiscard]] bool partial() const { return begin_ < buffer_.size(); }

@@ -16,7 +16,8 @@ struct Resource {
   std::string_view kind;
   bool namespaced = true;
 
-  /// "/api/v1/namespaces/spawner/pods" or "/apis/spawner.dev/v1/…"; an empty ns means all namespaces. Name and subresource are appended when given.
+  /// "/api/v1/namespaces/spawner/pods" or "/apis/spawner.dev/v1/…"; an empty ns means all namespaces. Name and subresource are appended
+  /// when given.
   [[nodiscard]] std::string path(std::string_view ns, std::string_view name = {}, std::string_view subresource = {}) const;
 };
 

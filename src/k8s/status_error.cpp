@@ -40,7 +40,8 @@ Status parse(std::string_view body) {
   const auto details = document.find("details");
   if (details == document.end() || !details->is_object()) return status;
   if (const auto it = details->find("retryAfterSeconds"); it != details->end() && it->is_number_unsigned())
-    if (const auto seconds = it->get<std::uint64_t>(); seconds > 0 && seconds <= maxRetrySeconds) status.retryAfter = std::chrono::seconds(seconds);
+    if (const auto seconds = it->get<std::uint64_t>(); seconds > 0 && seconds <= maxRetrySeconds)
+      status.retryAfter = std::chrono::seconds(seconds);
   if (const auto causes = details->find("causes"); causes != details->end() && causes->is_array())
     for (const json& cause : *causes)
       if (cause.is_object() && text(cause, "reason") == "ResourceVersionTooLarge") status.versionTooLarge = true;

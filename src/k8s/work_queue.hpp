@@ -1,6 +1,6 @@
 #pragma once
-// WorkQueue: keys to reconcile, with client-go's semantics: a key is never processed twice at once, and a key added while it is processed is
-// processed once more. Delays, per-key exponential backoff, one token bucket.
+// WorkQueue: keys to reconcile, with client-go's semantics: a key is never processed twice at once, and a key added while it is processed
+// is processed once more. Delays, per-key exponential backoff, one token bucket.
 
 #include <cstdint>
 #include <functional>
@@ -13,10 +13,10 @@
 namespace spawner::k8s {
 
 struct WorkQueueOptions {
-  std::size_t concurrency = 64;     // keys in processing at once
+  std::size_t concurrency = 64;  // keys in processing at once
   Duration firstBackoff = std::chrono::milliseconds(5);
   Duration maxBackoff = std::chrono::seconds(60);
-  double ratePerSecond = 0;         // starts of processing; 0: no limit
+  double ratePerSecond = 0;  // starts of processing; 0: no limit
   double burst = 100;
 };
 
@@ -34,7 +34,7 @@ class WorkQueue {
   void forget(const std::string& key);
   /// The key's processing is over.
   void done(const std::string& key);
-  [[nodiscard]] std::size_t length() const;      // waiting to be processed
+  [[nodiscard]] std::size_t length() const;  // waiting to be processed
   [[nodiscard]] std::size_t processing() const;
   [[nodiscard]] std::size_t delayed() const;
   [[nodiscard]] int retries(const std::string& key) const;
