@@ -110,10 +110,10 @@ class EventStream:
 class WebSocket:
     """A client of RFC 6455, text messages only."""
 
-    def __init__(self, port, path, headers=None, timeout=15, connection="Upgrade"):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+    def __init__(self, port, path, headers=None, timeout=15, connection="Upgrade", host="127.0.0.1"):
+        self.socket = socket.create_connection((host, port), timeout=timeout)
         key = base64.b64encode(secrets.token_bytes(16)).decode()
-        lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Upgrade: websocket", f"Connection: {connection}",
+        lines = [f"GET {path} HTTP/1.1", f"Host: {host}:{port}", "Upgrade: websocket", f"Connection: {connection}",
                  f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13"]
         lines += [f"{k}: {v}" for k, v in (headers or {}).items()]
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
