@@ -52,6 +52,7 @@ struct Options {
   std::size_t bufferBytes = 16 * 1024;         // --buffer-bytes: of an exchange or tunnel, a direction
 
   std::size_t maxEventReaders = 16;      // --max-event-readers
+  bool exportMetrics = false;            // keep the metrics up to date (set where --metrics-listen is)
   std::size_t maxAdminConnections = 64;  // --max-admin-connections, of the admin port and of the local port
 };
 

@@ -1,0 +1,161 @@
+#include "modes/sidecar/data_plane.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "modes/sidecar/listen_on_all.hpp"
+#include "proxy/respond.hpp"
+#include "session/protocol.hpp"
+
+namespace spawner::sidecar {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// The in-use guard of one request or upgraded connection (P1).
+struct UseToken final : http::ExchangeToken {
+  explicit UseToken(session::SidecarCore::Guard of) : guard(std::move(of)) {}
+  session::SidecarCore::Guard guard;
+};
+
+http::FrontLimits frontLimits(const Options& options) {
+  http::FrontLimits limits;
+  limits.maxHeadBytes = options.maxHeadBytes;
+  limits.maxHeadFields = options.maxHeadFields;
+  limits.headTimeout = seconds(options.headTimeoutSeconds);
+  limits.keepAliveTimeout = seconds(options.keepAliveSeconds);
+  limits.writeTimeout = seconds(options.writeTimeoutSeconds);
+  limits.maxConnections = options.maxConnections;
+  limits.deadPeerLimit = seconds(options.deadPeerSeconds);
+  return limits;
+}
+
+proxy::ProxyOptions proxyOptions(const Options& options) {
+  proxy::ProxyOptions of;
+  of.connectTimeout = seconds(options.connectTimeoutSeconds);
+  of.headTimeout = seconds(options.answerTimeoutSeconds);
+  of.stallTimeout = seconds(options.stallTimeoutSeconds);
+  of.bufferBytes = options.bufferBytes;
+  of.maxHeadBytes = options.maxAnswerHeadBytes;
+  of.pool.maxIdlePerAddress = of.pool.maxIdle = options.poolSize;
+  of.pool.idleTimeout = milliseconds(options.poolIdleMs);
+  of.tunnels.halfCloseTimeout = seconds(options.halfCloseSeconds);
+  of.tunnels.deadPeerLimit = seconds(options.deadPeerSeconds);
+  of.tunnels.bufferBytes = options.bufferBytes;
+  of.tunnels.closeTimeout = seconds(options.closeSeconds);
+  return of;
+}
+
+void refuse(std::unique_ptr<http::Exchange> exchange, std::string_view reason, std::string_view detail, bool again) {
+  http::Response response = proxy::ownAnswer(503, reason, detail);
+  if (again) response.headers.set("Retry-After", "1");
+  proxy::respond(std::move(exchange), std::move(response));
+}
+
+void refuseSwept(std::unique_ptr<http::Exchange> exchange, const std::string& reason) {
+  refuse(std::move(exchange), reason, "this session has ended: " + reason, false);
+}
+
+}  // namespace
+
+DataPlane::DataPlane(Loop& loop, Logger log, const Options& options, session::SidecarCore& core, http::Front::Handler events,
+                     std::function<void()> onReady)
+    : loop_(loop),
+      log_(std::move(log)),
+      options_(options),
+      core_(core),
+      events_(std::move(events)),
+      onReady_(std::move(onReady)),
+      probe_(
+          loop, [this] { return finder_.find(options_.upstreamPort); }, [this](const SocketAddress& address) { found(address); }),
+      waiting_(loop, options.maxWaiting, seconds(options.readyWaitSeconds),
+               [&core](std::unique_ptr<http::Exchange> exchange) {
+                 if (const auto& reason = core.swept()) return refuseSwept(std::move(exchange), *reason);
+                 refuse(std::move(exchange), "NotReady", "the application does not listen yet", true);
+               }),
+      proxy_(loop, proxyOptions(options), log_),
+      front_(loop, [this](std::unique_ptr<http::Exchange> exchange) { handle(std::move(exchange)); },
+             {.limits = frontLimits(options), .makeToken = [this] { return makeToken(); }}),
+      started_(loop.now()) {}
+
+Result<void> DataPlane::start() {
+  if (auto listening = listenOn(front_, options_.serveAddress, options_.servePort, log_); !listening)
+    return listening.error().in("--serve-port");
+  probe_.start();
+  return {};
+}
+
+std::unique_ptr<http::ExchangeToken> DataPlane::makeToken() {
+  auto guard = core_.admit();
+  if (!guard) return nullptr;
+  return std::make_unique<UseToken>(std::move(*guard));
+}
+
+bool DataPlane::ignored(std::string_view path) const {
+  if (options_.eventsOnServePort && path == session::eventsPath) return true;
+  return std::find(options_.ignorePaths.begin(), options_.ignorePaths.end(), path) != options_.ignorePaths.end();
+}
+
+void DataPlane::handle(std::unique_ptr<http::Exchange> exchange) {
+  const std::string_view path = exchange->head().path();
+  if (auto* token = static_cast<UseToken*>(exchange->token()); token != nullptr && ignored(path)) token->guard.ignore();
+  if (options_.eventsOnServePort && path == session::eventsPath) return events_(std::move(exchange));
+  if (const auto& reason = core_.swept()) return refuseSwept(std::move(exchange), *reason);
+  if (draining_) return refuse(std::move(exchange), "Draining", "this session is being ended", true);
+  if (!upstream_) return waiting_.add(std::move(exchange));
+  forward(std::move(exchange));
+}
+
+void DataPlane::forward(std::unique_ptr<http::Exchange> exchange) {
+  proxy::Target target;
+  target.address = *upstream_;
+  target.edit.trustForwarded = options_.trustForwarded;
+  target.onFailure = [this](std::unique_ptr<http::Exchange> failed, const proxy::Failure& failure) {
+    // An application that was restarted may listen elsewhere now.
+    if (failure.kind == proxy::FailureKind::ConnectFailed)
+      if (const auto address = finder_.find(options_.upstreamPort)) upstream_ = address;
+    proxy::respond(std::move(failed), proxy::failureResponse(failure));
+  };
+  proxy_.run(std::move(exchange), std::move(target));
+}
+
+void DataPlane::found(const SocketAddress& address) {
+  upstream_ = address;
+  const auto took = std::chrono::duration_cast<milliseconds>(loop_.now() - started_).count();
+  log_.info("the application listens", {{"address", address.toString()}, {"found_by", toString(finder_.way())}, {"after_ms", took}});
+  onReady_();
+  waiting_.release([this](std::unique_ptr<http::Exchange> exchange) { handle(std::move(exchange)); });
+}
+
+void DataPlane::drain() {
+  if (draining_) return;
+  draining_ = true;
+  proxy_.drain([this] {
+    proxyDone_ = true;
+    checkStopped();
+  });
+  waiting_.release([this](std::unique_ptr<http::Exchange> exchange) { handle(std::move(exchange)); });
+}
+
+void DataPlane::stop(Duration limit, Task done) {
+  stopped_ = std::move(done);
+  drain();
+  front_.drain([this] {
+    frontDone_ = true;
+    checkStopped();
+  });
+  stopTimer_ = loop_.after(limit, [this] {
+    log_.warn("what was in flight is cut off", {{"exchanges", proxy_.counters().active}, {"tunnels", proxy_.counters().tunnels}});
+    proxy_.abortAll();
+    if (stopped_) loop_.post(std::exchange(stopped_, nullptr));
+  });
+}
+
+void DataPlane::checkStopped() {
+  if (!stopped_ || !frontDone_ || !proxyDone_) return;
+  stopTimer_.cancel();
+  loop_.post(std::exchange(stopped_, nullptr));
+}
+
+}  // namespace spawner::sidecar
