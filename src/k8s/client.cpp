@@ -62,6 +62,12 @@ Pending Client::mergePatch(const Resource& resource, std::string_view ns, std::s
               described("patch", resource, ns, name), std::move(done));
 }
 
+Pending Client::jsonPatch(const Resource& resource, std::string_view ns, std::string_view name, std::string_view subresource,
+                          std::string json, Done done) {
+  return send(request("PATCH", resource.path(ns, name, subresource), std::move(json), "application/json-patch+json"),
+              described("patch", resource, ns, name), std::move(done));
+}
+
 Pending Client::remove(const Resource& resource, std::string_view ns, std::string_view name, const DeleteOptions& options, Done done) {
   return send(request("DELETE", resource.path(ns, name), deleteBody(options)), described("delete", resource, ns, name), std::move(done));
 }

@@ -33,6 +33,9 @@ class Client {
   /// application/merge-patch+json; subresource "status" or empty.
   Pending mergePatch(const Resource& resource, std::string_view ns, std::string_view name, std::string_view subresource, std::string json,
                      Done done);
+  /// application/json-patch+json (RFC 6902). A failed "test" operation is Invalid.
+  Pending jsonPatch(const Resource& resource, std::string_view ns, std::string_view name, std::string_view subresource, std::string json,
+                    Done done);
   Pending remove(const Resource& resource, std::string_view ns, std::string_view name, const DeleteOptions& options, Done done);
   /// GET of any path (version, lists).
   Pending raw(std::string target, Done done);
