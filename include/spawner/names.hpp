@@ -38,6 +38,8 @@ inline constexpr std::string_view adminKeySecret = "spawner-admin-key";         
 inline constexpr std::string_view portEnv = "PORT";                             // (original)
 inline constexpr std::string_view nameEnv = "SPAWNER_NAME";
 inline constexpr std::string_view urlEnv = "SPAWNER_URL";
+/// Where the application reaches its sidecar (busy leases, shutdown): "http://127.0.0.1:9092".
+inline constexpr std::string_view localUrlEnv = "SPAWNER_LOCAL_URL";
 inline constexpr std::string_view sidecarEnvPrefix = "SPAWNER_SIDECAR_";        // (original)
 inline constexpr std::string_view podUidEnv = "SPAWNER_POD_UID";                // the sidecar's own pod uid, by the downward API
 inline constexpr std::string_view appContainer = "app";                         // containers[0] of what API and CLI create; any other name works

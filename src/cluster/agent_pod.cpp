@@ -52,6 +52,9 @@ void AgentPod::movePort() {
   }
   if (*free == 0) return;
   facts_.movedPort = *free;
+  for (EnvPlan& variable : application.env)  // the sidecar's local port is at the pod's own address here
+    if (const std::size_t at = variable.value.find("127.0.0.1"); variable.name == names::localUrlEnv && at != std::string::npos)
+      variable.value.replace(at, std::string_view("127.0.0.1").size(), facts_.ip);
   const std::string from = "--upstream-port=" + port->value;
   port->value = std::to_string(*free);
   for (std::vector<Slot>* group : {&init_, &main_})
