@@ -18,7 +18,7 @@ constexpr std::size_t maxInput = 4u << 20;
 /// Aliases can make a small document very large: the bound of what is written.
 constexpr std::size_t maxOutput = 16u << 20;
 /// The same against merges of merges, which need not write anything.
-constexpr std::size_t maxVisits = 4u << 20;
+constexpr std::size_t maxMergedMembers = 100000;
 constexpr int maxDepth = 64;
 
 Error errorAt(const YAML::Mark& mark, std::string_view what) {
@@ -110,8 +110,6 @@ class Writer {
   /// (https://yaml.org/type/merge.html).
   Result<void> collect(const YAML::Node& value, Members& members, int depth) {
     if (depth > maxDepth) return errorAt(value.Mark(), "merged deeper than " + std::to_string(maxDepth));
-    visits_ += 1 + members.size() + value.size();
-    if (visits_ > maxVisits) return errorAt(value.Mark(), "too many merges");
     std::unordered_set<std::string> known;
     for (const auto& [key, member] : members) known.insert(key);
     const std::unordered_set<std::string> before = known;
@@ -132,6 +130,8 @@ class Writer {
           source.IsSequence() ? std::vector<YAML::Node>(source.begin(), source.end()) : std::vector{source};
       for (const YAML::Node& map : maps) {
         if (!map.IsMap()) return errorAt(map.Mark(), "\"<<\" merges maps only");
+        mergedMembers_ += 1 + members.size() + map.size();
+        if (mergedMembers_ > maxMergedMembers) return errorAt(map.Mark(), "too many merges");
         if (Result<void> collected = collect(map, members, depth + 1); !collected) return collected;
       }
     }
@@ -141,7 +141,7 @@ class Writer {
   void string(std::string_view text) { out_.append("\"").append(jsonEscape(text)).append("\""); }
 
   std::string out_;
-  std::size_t visits_ = 0;
+  std::size_t mergedMembers_ = 0;
 };
 
 }  // namespace
