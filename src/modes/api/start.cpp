@@ -14,9 +14,9 @@ class ApiRole final : public role::Role {
  public:
   ApiRole(role::Context context, const Options& options)
       : loop_(context.loop),
-        api_(std::move(context), options),
         front_(loop_, http::callHandler([this](std::unique_ptr<http::Call> call) { api_.handle(std::move(call)); }, options.maxBodyBytes),
-               frontOptions(options)) {}
+               frontOptions(options)),
+        api_(std::move(context), options) {}
 
   Result<void> begin(const SocketAddress& address) {
     if (auto listening = front_.listen(address); !listening) return listening;
@@ -39,8 +39,8 @@ class ApiRole final : public role::Role {
   }
 
   Loop& loop_;
+  http::Front front_;  // destroyed after what holds its calls
   Api api_;
-  http::Front front_;
 };
 
 Error badOption(std::string message) { return Error{ErrorKind::InvalidArgument, std::move(message), std::nullopt}; }

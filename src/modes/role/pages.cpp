@@ -1,5 +1,6 @@
 #include "modes/role/pages.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "http/router.hpp"
 #include "modes/role/pages/style.hpp"
 #include "modes/role/pages/waiting.hpp"
+#include "spawner/names.hpp"
 
 namespace spawner::role {
 
@@ -89,8 +91,13 @@ http::Response messagePage(int status, const MessagePage& page) {
 
 http::Response refusal(const http::RequestHead& head, int status, std::string_view reason, std::string_view title,
                        std::string_view detail) {
-  if (!isNavigation(head)) return http::problem(status, reason, detail);
-  return messagePage(status, MessagePage{std::string(title), std::string(detail), std::string(reason)});
+  http::Response response = isNavigation(head)
+                                ? messagePage(status, MessagePage{std::string(title), std::string(detail), std::string(reason)})
+                                : http::problem(status, reason, detail);
+  // A reason may come from an object's status: only a word becomes a field.
+  const auto letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+  if (!reason.empty() && std::ranges::all_of(reason, letter)) response.headers.set(names::reasonHeader, std::string(reason));
+  return response;
 }
 
 }  // namespace spawner::role

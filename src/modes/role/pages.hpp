@@ -37,7 +37,7 @@ http::Response messagePage(int status, const MessagePage& page);
 http::Response framedPage(int status, std::string_view title, std::string_view body, std::string_view script,
                           std::string_view headExtra = {});
 
-/// What is right for who asks: messagePage for a browser's navigation, problem+json for others.
+/// What is right for who asks: messagePage for a browser's navigation, problem+json for others; with names::reasonHeader.
 http::Response refusal(const http::RequestHead& head, int status, std::string_view reason, std::string_view title, std::string_view detail);
 
 /// Sets what every page of ours carries: the policy, nosniff, no-referrer, no-store.

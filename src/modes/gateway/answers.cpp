@@ -1,0 +1,97 @@
+#include "modes/gateway/answers.hpp"
+
+#include <fmt/format.h>
+
+#include "base/text.hpp"
+#include "http/router.hpp"
+#include "modes/gateway/pages/landing.hpp"
+#include "modes/role/host_check.hpp"
+#include "modes/role/pages.hpp"
+#include "modes/role/sessions.hpp"
+
+namespace spawner::gateway {
+
+namespace {
+
+using proxy::FailureKind;
+
+bool timedOut(const proxy::Failure& failure) {
+  return failure.kind == FailureKind::ConnectTimeout || failure.kind == FailureKind::HeadTimeout || failure.kind == FailureKind::Stalled;
+}
+
+http::Response retryAfter(http::Response response, int seconds) {
+  response.headers.set("Retry-After", std::to_string(seconds));
+  return response;
+}
+
+}  // namespace
+
+http::Response landing(const Options& options) {
+  if (options.landingImage.empty()) {
+    const std::string api = options.apiUpstream.empty() ? "" : "<p>What runs: <a href=\"/api/backends\">/api/backends</a></p>\n";
+    return role::framedPage(
+        200, "Spawner",
+        "<main>\n<h1>Spawner</h1>\n<p class=\"soft\">Sessions are at <code>/p/&lt;name&gt;/</code>.</p>\n" + api + "</main>", {});
+  }
+  const std::string body = fmt::format(
+      "<main data-image=\"{}\">\n<h1>{}</h1>\n<p class=\"soft\">It starts in a moment, is yours alone, and ends when it has not been used "
+      "for a while."
+      "</p>\n<button type=\"button\">{}</button>\n<p id=\"note\" role=\"status\"></p>\n"
+      "<noscript><p>The button needs JavaScript.</p></noscript>\n<p><small><a href=\"/api/backends\">What runs "
+      "now</a></small></p>\n</main>",
+      htmlEscape(options.landingImage), htmlEscape(options.landingTitle), htmlEscape(options.landingTitle));
+  return role::framedPage(200, options.landingTitle, body, pages::landingScript);
+}
+
+http::Response redirect(const std::string& location) {
+  http::Response response{308, {}, {}};
+  response.headers.set("Location", location);
+  return response;
+}
+
+http::Response unknown(const http::RequestHead& head, const Route& route) {
+  if (route.name.empty()) return role::refusal(head, 404, "NotFound", "There is nothing here", "This address is not known to Spawner.");
+  return role::refusal(head, 404, "NotFound", "There is no such session",
+                       "No session is called \"" + route.name + "\". It may have ended some time ago.");
+}
+
+http::Response ended(const http::RequestHead& head, const Slab& slab) {
+  const EndInfo end = role::endOf(slab);
+  const bool failed = slab.state() == State::Failed;
+  return role::refusal(head, 410, end.reason, failed ? "The session failed" : "The session has ended", end.message);
+}
+
+http::Response wrongHost(const http::RequestHead& head) {
+  return role::refusal(head, 421, "HostNotAllowed", "This name is not served here",
+                       "This server does not answer for the host name \"" + role::hostName(head.host()) +
+                           "\". Its operator can add it with --allowed-hosts.");
+}
+
+http::Response starting(const http::RequestHead& head, const Route& route, const Slab* slab, bool hasApi) {
+  if (role::isNavigation(head))
+    return role::waitingPage(503, role::WaitingPage{route.name, hasApi ? statusStreamPath(route.name) : std::string(), slab, 3});
+  const std::string state(slab != nullptr ? toString(slab->state()) : "not known yet");
+  return retryAfter(http::problem(503, "NotReady", "the session is not ready yet: its state is " + state), 1);
+}
+
+http::Response busy(const http::RequestHead& head, std::string_view reason, std::string_view detail) {
+  return retryAfter(role::refusal(head, 503, reason, "Too busy at the moment", detail), 1);
+}
+
+http::Response unreachable(const http::RequestHead& head, const SidecarAnswer& sidecar, const proxy::Failure& failure) {
+  const bool told = sidecar.status != 0;
+  const int status = told ? sidecar.status : failure.kind == FailureKind::ConnectFailed ? 503 : timedOut(failure) ? 504 : 502;
+  const std::string detail = told ? "Its sidecar answered in place of the application: " + sidecar.reason + "."
+                                  : "The session is there, but did not answer this request: " + failure.detail;
+  http::Response response =
+      role::refusal(head, status, told ? sidecar.reason : proxy::toString(failure.kind), "The session gives no answer", detail);
+  return status == 503 ? retryAfter(std::move(response), 1) : response;
+}
+
+http::Response apiUnreachable(const http::RequestHead& head, const proxy::Failure& failure) {
+  return retryAfter(role::refusal(head, timedOut(failure) ? 504 : 502, "ApiUnreachable", "The API gives no answer",
+                                  "Spawner's API did not answer this request: " + failure.detail),
+                    1);
+}
+
+}  // namespace spawner::gateway

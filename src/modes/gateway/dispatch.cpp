@@ -1,0 +1,87 @@
+// From a request's head to where it goes.
+#include <utility>
+
+#include "http/router.hpp"
+#include "modes/gateway/answers.hpp"
+#include "modes/gateway/gateway_impl.hpp"
+#include "modes/role/pages.hpp"
+#include "proxy/respond.hpp"
+
+namespace spawner::gateway {
+
+void Gateway::answer(ExchangePtr exchange, http::Response response) { proxy::respond(std::move(exchange), std::move(response)); }
+
+void Gateway::refuse(ExchangePtr exchange, http::Response response) {
+  metrics_.refused.add();
+  answer(std::move(exchange), std::move(response));
+}
+
+void Gateway::dispatch(ExchangePtr exchange) {
+  const http::RequestHead& head = exchange->head();
+  if (head.method == "CONNECT") {
+    auto response = http::problem(405, "MethodNotAllowed", "CONNECT is not offered: this is no forward proxy");
+    response.headers.set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    return refuse(std::move(exchange), std::move(response));
+  }
+  const Options& options = setup_.options;
+  if (!setup_.hosts.allows(head.host()) && !belowDomain(head.host(), options.domains)) {
+    auto response = wrongHost(head);
+    return refuse(std::move(exchange), std::move(response));
+  }
+  Route route = routeOf(head, options.domains);
+  switch (route.kind) {
+    case Route::Kind::Session: return session(std::move(exchange), std::move(route));
+    case Route::Kind::Api:
+      if (!setup_.api) break;
+      return toApi(std::move(exchange), route.target);
+    case Route::Kind::Landing: return landing(std::move(exchange));
+    case Route::Kind::Redirect: return answer(std::move(exchange), redirect(route.target));
+    case Route::Kind::Unknown: break;
+  }
+  auto response = unknown(head, route);
+  refuse(std::move(exchange), std::move(response));
+}
+
+void Gateway::landing(ExchangePtr exchange) {
+  const std::string& method = exchange->head().method;
+  if (method == "GET" || method == "HEAD") {
+    metrics_.pages.add();
+    return answer(std::move(exchange), setup_.landing);
+  }
+  auto response = http::problem(405, "MethodNotAllowed", "this page is for GET and HEAD");
+  response.headers.set("Allow", "GET, HEAD");
+  refuse(std::move(exchange), std::move(response));
+}
+
+void Gateway::session(ExchangePtr exchange, Route route) {
+  const role::SlabPtr slab = sessions_.find(route.name);
+  if (slab) return found(std::move(exchange), std::move(route), slab);
+  lookUp(std::move(exchange), std::move(route));
+}
+
+void Gateway::found(ExchangePtr exchange, Route route, const role::SlabPtr& slab) {
+  const State state = slab->state();
+  if (state == State::Ready) return toSession(std::move(exchange), route, *slab);
+  if (!isTerminal(state)) return notReady(std::move(exchange), std::move(route), slab);
+  // The waiting page of a session's own host reads the states there, the end too.
+  if (setup_.api && route.prefix.empty() && exchange->head().path() == statusStreamPath(route.name))
+    return notReady(std::move(exchange), std::move(route), slab);
+  auto response = ended(exchange->head(), *slab);
+  refuse(std::move(exchange), std::move(response));
+}
+
+void Gateway::notReady(ExchangePtr exchange, Route route, const role::SlabPtr& slab) {
+  const http::RequestHead& head = exchange->head();
+  // On a session's own host the page can only ask that host (CSP: same origin). Before Ready there is no application whose path this could
+  // be.
+  if (setup_.api && route.prefix.empty() && head.path() == statusStreamPath(route.name))
+    return toApi(std::move(exchange), "/backend/" + route.name + "/status/stream");
+  if (role::isNavigation(head)) {
+    metrics_.waitingPages.add();
+    auto response = starting(head, route, slab.get(), setup_.api.has_value());
+    return answer(std::move(exchange), std::move(response));
+  }
+  hold(std::move(exchange), std::move(route));
+}
+
+}  // namespace spawner::gateway

@@ -1,0 +1,79 @@
+// To the upstreams: a session's sidecar, and the API.
+#include <utility>
+
+#include "modes/gateway/answers.hpp"
+#include "modes/gateway/gateway_impl.hpp"
+#include "spawner/names.hpp"
+
+namespace spawner::gateway {
+
+namespace {
+
+/// The sidecar's data port. Where a writer of the original's has left out the pod's address, the Service's will do.
+Result<SocketAddress> sidecarOf(const Slab& slab) {
+  const SlabStatus& status = slab.status;
+  const std::string& ip = status.podIp.empty() ? status.ip : status.podIp;
+  if (ip.empty()) return Error{ErrorKind::NotFound, "its status has no address", std::nullopt};
+  return SocketAddress::fromIp(ip, names::servePort);
+}
+
+}  // namespace
+
+proxy::RequestEdit Gateway::edit(const http::RequestHead& head, const std::string& target, const std::string& prefix) const {
+  proxy::RequestEdit edit;
+  edit.target = target;
+  edit.forwardedPrefix = prefix;
+  edit.trustForwarded = setup_.options.trustForwarded;
+  // Prefixes add up: what a trusted proxy in front has taken from the path comes before what is taken here.
+  if (edit.trustForwarded && !prefix.empty() && head.headers.has("X-Forwarded-Prefix")) {
+    std::string before(head.headers.get("X-Forwarded-Prefix"));
+    while (before.ends_with('/')) before.pop_back();
+    edit.set.emplace_back("X-Forwarded-Prefix", before + prefix);
+  }
+  return edit;
+}
+
+void Gateway::toSession(ExchangePtr exchange, const Route& route, const Slab& slab) {
+  const Result<SocketAddress> address = sidecarOf(slab);
+  if (!address) {
+    return sessionFailed(std::move(exchange), route, {}, proxy::Failure{proxy::FailureKind::ConnectFailed, address.error().message});
+  }
+  metrics_.toSession.add();
+  proxy::Target target;
+  target.address = *address;
+  target.edit = edit(exchange->head(), route.target, route.prefix);
+  // The sidecar may know of an end that the informer has not told yet.
+  const auto sidecar = std::make_shared<SidecarAnswer>();
+  target.intercept = [sidecar](const http::ResponseHead& head) {
+    if (head.status < 500 || !head.headers.has(names::reasonHeader)) return false;
+    *sidecar = SidecarAnswer{head.status, std::string(head.headers.get(names::reasonHeader))};
+    return true;
+  };
+  target.onFailure = [this, route, sidecar](ExchangePtr failed, const proxy::Failure& failure) {
+    sessionFailed(std::move(failed), route, *sidecar, failure);
+  };
+  proxy_.run(std::move(exchange), std::move(target));
+}
+
+void Gateway::sessionFailed(ExchangePtr exchange, const Route& route, const SidecarAnswer& sidecar, const proxy::Failure& failure) {
+  metrics_.failures.add();
+  const role::SlabPtr slab = sessions_.find(route.name);
+  const http::RequestHead& head = exchange->head();
+  auto response = !slab ? unknown(head, route) : isTerminal(slab->state()) ? ended(head, *slab) : unreachable(head, sidecar, failure);
+  answer(std::move(exchange), std::move(response));
+}
+
+void Gateway::toApi(ExchangePtr exchange, const std::string& path) {
+  metrics_.toApi.add();
+  proxy::Target target;
+  target.address = *setup_.api;
+  target.edit = edit(exchange->head(), path, "/api");
+  target.onFailure = [this](ExchangePtr failed, const proxy::Failure& failure) {
+    metrics_.failures.add();
+    auto response = apiUnreachable(failed->head(), failure);
+    answer(std::move(failed), std::move(response));
+  };
+  proxy_.run(std::move(exchange), std::move(target));
+}
+
+}  // namespace spawner::gateway
