@@ -116,7 +116,7 @@ TEST_CASE("session file: any mixture of words of two writes is the old record or
   const Memory before = memory;
   file.store(record(3));
   const Memory after = memory;
-  for (int i = 0; i < 20'000; ++i) {
+  for (int i = 0; i < 3000; ++i) {
     Memory mixed = before;
     const auto share = random->below(64);
     for (std::size_t at = 0; at < mixed.size(); ++at)
