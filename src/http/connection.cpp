@@ -50,7 +50,7 @@ void Connection::onReady(Interest ready) {
 }
 
 void Connection::readInput() {
-  const bool wanted = phase_ != Phase::Exchange || (bodyFlowing() && !body_.done() && leftover_.empty());
+  const bool wanted = phase_ != Phase::Exchange || (bodyFlowing() && !body_.done());
   if (!wanted) {
     readOff_ = true;
     updateInterest();
