@@ -82,9 +82,8 @@ FieldError::Kind kindOfReason(std::string_view reason) {
   return FieldError::Kind::Invalid;
 }
 
-std::string printed(const Json& value) {
-  return value.isObject() || value.isArray() ? fmt::format("\"{}\"", typeName(value)) : value.dump();
-}
+/// How a CEL rule's error prints its value: by its type.
+std::string printed(const Json& value) { return fmt::format("\"{}\"", typeName(value)); }
 
 Error unsupported(const std::string& path, std::string_view what) {
   return Error{ErrorKind::Unsupported, fmt::format("schema at {}: {} is not implemented", path.empty() ? "the root" : path, what), {}};

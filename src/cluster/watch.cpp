@@ -71,7 +71,7 @@ class WatchHub::Watch final : public Stream {
     const bool concerns =
         (commit.before && request_.selection.matches(*commit.before)) || (commit.after && request_.selection.matches(*commit.after));
     if (concerns) return wake();
-    if (!awake_) position_ = commit.revision;  // has seen all before: nothing of this one is for it
+    if (!awake_) position_ = std::max(position_, commit.revision);  // has seen all before: nothing of this one is for it
   }
   void cut() {
     cut_ = true;
