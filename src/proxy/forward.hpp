@@ -15,12 +15,12 @@ namespace spawner::proxy {
 /// How the request's head is changed on its way to the upstream.
 struct RequestEdit {
   /// Path and query to send; empty: the request's own.
-  std::string target;
+  std::string target = {};
   /// Set after everything else; a name here replaces all fields of that name ("Host" too).
-  std::vector<std::pair<std::string, std::string>> set;
-  std::vector<std::string> remove;
+  std::vector<std::pair<std::string, std::string>> set = {};
+  std::vector<std::string> remove = {};
   /// X-Forwarded-Prefix; empty: none is added.
-  std::string forwardedPrefix;
+  std::string forwardedPrefix = {};
   /// X-Forwarded-Proto where none is trusted.
   std::string forwardedProto = "http";
   /// True: X-Forwarded-For is appended to, and Proto, Host and Prefix are kept where the client's side has set them. False: what came

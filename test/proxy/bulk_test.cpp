@@ -1,0 +1,140 @@
+// Large bodies and slow readers: nothing is lost, and memory stays bounded.
+
+#include <sys/resource.h>
+
+#include "base/crypto.hpp"
+#include "proxy/proxy_fixture.hpp"
+
+using namespace spawner;
+using namespace spawner::test;
+
+namespace {
+
+constexpr std::size_t bulk = 32 * 1024 * 1024;
+
+std::string randomBytes(std::size_t size) {
+  std::string bytes(size, '\0');
+  auto random = seededRandom(7);
+  random->fill({reinterpret_cast<std::uint8_t*>(bytes.data()), bytes.size()});
+  return bytes;
+}
+
+/// Gives a large text to a peer piece by piece, so that the test itself holds it once only.
+void feed(RawPeer& peer, const std::string& bytes, std::size_t& at) {
+  peer.onDrained = [&](RawPeer& to) {
+    if (at >= bytes.size()) return;
+    const std::size_t size = std::min<std::size_t>(256 * 1024, bytes.size() - at);
+    at += size;
+    to.send(std::string_view(bytes).substr(at - size, size));
+  };
+  peer.send("");
+}
+
+}  // namespace
+
+TEST_CASE("32 MB down arrive whole", "[integration]") {
+  ProxyFixture f;
+  f.start();
+  const std::string body = randomBytes(bulk);
+  std::size_t sent = 0;
+  f.upstream.onBytes = [&](RawPeer& peer) {
+    if (!contains(peer.received, "\r\n\r\n")) return;
+    peer.received.clear();
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(bulk) + "\r\n\r\n");
+    feed(peer, body, sent);
+  };
+  auto client = f.client();
+  client->send(simpleGet);
+  f.wait(
+      "all of it", [&] { return client->total > bulk && client->received.size() >= client->received.find("\r\n\r\n") + 4 + bulk; },
+      std::chrono::seconds(60));
+  CHECK(sha256Hex(client->received.substr(client->received.find("\r\n\r\n") + 4)) == sha256Hex(body));
+  CHECK(f.proxy->counters().bytesToClient == bulk);
+}
+
+TEST_CASE("32 MB up arrive whole", "[integration]") {
+  ProxyFixture f;
+  f.start();
+  const std::string body = randomBytes(bulk);
+  std::size_t sent = 0;
+  auto client = f.client();
+  client->send("PUT /big HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(bulk) + "\r\n\r\n");
+  feed(*client, body, sent);
+  f.wait(
+      "all of it",
+      [&] {
+        if (f.upstream.peers.empty()) return false;
+        const std::string& got = f.upstream.last().received;
+        const auto end = got.find("\r\n\r\n");
+        return end != std::string::npos && got.size() >= end + 4 + bulk;
+      },
+      std::chrono::seconds(60));
+  const std::string& got = f.upstream.last().received;
+  CHECK(sha256Hex(got.substr(got.find("\r\n\r\n") + 4)) == sha256Hex(body));
+  f.upstream.last().send(okAnswer);
+  f.waitText(*client, "hello");
+}
+
+TEST_CASE("a client that does not read holds the upstream back, and costs two buffers", "[integration]") {
+  ProxyFixture f;
+  f.start();
+  const std::string piece(256 * 1024, 'x');
+  std::uint64_t accepted = 0;
+  auto client = f.client();
+  client->pauseReading(true);
+  client->send(simpleGet);
+  f.wait("the request", [&] { return !f.upstream.peers.empty() && contains(f.upstream.last().received, "\r\n\r\n"); });
+  RawPeer& upstream = f.upstream.last();
+  upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n");
+  // Pushes until nothing moves any more: the kernel's buffers on both connections are full, and the proxy has stopped to read.
+  upstream.onDrained = [&](RawPeer& to) {
+    accepted += piece.size();
+    if (accepted < 200'000'000) to.send(piece);
+  };
+  upstream.send("");
+  const auto settled = [&] {
+    const std::uint64_t before = f.proxy->counters().bytesToClient;
+    bool passed = false;
+    Timer timer = f.loop.after(std::chrono::milliseconds(200), [&] { passed = true; });
+    f.wait("200 ms", [&] { return passed; });
+    return before == f.proxy->counters().bytesToClient;
+  };
+  for (int i = 0; i < 50 && !settled(); ++i) {}
+  REQUIRE(settled());
+  CHECK(accepted < 100'000'000);
+  CHECK(upstream.unsent() > 0);
+  // And it goes on when the client reads.
+  const std::uint64_t before = f.proxy->counters().bytesToClient;
+  client->keep = false;
+  client->pauseReading(false);
+  f.wait(
+      "more bytes", [&] { return f.proxy->counters().bytesToClient > before + 20'000'000; }, std::chrono::seconds(30));
+  upstream.onDrained = nullptr;
+}
+
+TEST_CASE("an upstream that does not read holds the client back", "[integration]") {
+  ProxyFixture f;
+  f.start();
+  f.upstream.onConnection = [](RawPeer& peer) { peer.pauseReading(true); };
+  auto client = f.client();
+  client->send("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+  const std::string chunk = "10000\r\n" + std::string(0x10000, 'y') + "\r\n";
+  std::uint64_t chunks = 0;
+  client->onDrained = [&](RawPeer& to) {
+    if (++chunks < 4000) to.send(chunk);
+  };
+  client->send("");
+  std::uint64_t last = 0;
+  for (int quiet = 0; quiet < 3;) {
+    bool passed = false;
+    Timer timer = f.loop.after(std::chrono::milliseconds(100), [&] { passed = true; });
+    f.wait("100 ms", [&] { return passed; });
+    quiet = chunks == last ? quiet + 1 : 0;
+    last = chunks;
+  }
+  CHECK(chunks < 1000);
+  f.upstream.last().keep = false;
+  f.upstream.last().pauseReading(false);
+  f.wait("the upload to go on", [&] { return chunks > last + 50; });
+  client->onDrained = nullptr;
+}

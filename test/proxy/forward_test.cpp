@@ -1,0 +1,167 @@
+#include <catch2/catch.hpp>
+
+#include "proxy/forward.hpp"
+
+using namespace spawner;
+using namespace spawner::proxy;
+using http::Framing;
+
+namespace {
+
+http::RequestHead get(std::string target = "/x") {
+  http::RequestHead head;
+  head.method = "GET";
+  head.target = std::move(target);
+  head.headers.add("Host", "example.org");
+  return head;
+}
+std::string written(const http::RequestHead& head, const RequestEdit& edit = {}, std::string_view peer = "192.0.2.7:1234") {
+  auto bytes = upstreamHead(head, peer, "127.0.0.1:8080", edit);
+  REQUIRE(bytes.ok());
+  return *bytes;
+}
+bool has(const std::string& head, const std::string& line) { return head.find("\r\n" + line + "\r\n") != std::string::npos; }
+bool hasField(const std::string& head, const std::string& name) { return head.find("\r\n" + name + ":") != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a plain request is HTTP/1.1 with its Host and the forwarded fields") {
+  const std::string head = written(get("/a?b=c"));
+  CHECK(head.starts_with("GET /a?b=c HTTP/1.1\r\n"));
+  CHECK(head.ends_with("\r\n\r\n"));
+  CHECK(has(head, "Host: example.org"));
+  CHECK(has(head, "X-Forwarded-For: 192.0.2.7"));
+  CHECK(has(head, "X-Forwarded-Proto: http"));
+  CHECK(has(head, "X-Forwarded-Host: example.org"));
+  CHECK_FALSE(hasField(head, "X-Forwarded-Prefix"));
+  CHECK_FALSE(hasField(head, "Via"));
+  CHECK_FALSE(hasField(head, "Connection"));
+}
+
+TEST_CASE("fields of one hop stay behind, also those that Connection names") {
+  auto head = get();
+  for (const char* name : {"Keep-Alive", "Proxy-Connection", "TE", "Trailer", "X-Secret-Hop", "Upgrade"}) head.headers.add(name, "v");
+  head.headers.add("Connection", "keep-alive, x-secret-hop");
+  head.headers.add("Accept", "text/html");
+  const std::string out = written(head);
+  for (const char* name : {"Keep-Alive", "Proxy-Connection", "TE", "Trailer", "X-Secret-Hop", "Upgrade", "Connection"})
+    CHECK_FALSE(hasField(out, name));
+  CHECK(has(out, "Accept: text/html"));
+}
+
+TEST_CASE("framing is written from the parsed head, never copied") {
+  auto head = get();
+  head.method = "POST";
+  head.headers.add("Content-Length", "7");
+  head.framing = Framing::Length;
+  head.contentLength = 7;
+  std::string out = written(head);
+  CHECK(out.find("Content-Length: 7") == out.rfind("Content-Length"));
+  head = get();
+  head.headers.add("Transfer-Encoding", "chunked");
+  head.framing = Framing::Chunked;
+  out = written(head);
+  CHECK(has(out, "Transfer-Encoding: chunked"));
+  CHECK(out.find("Transfer-Encoding") == out.rfind("Transfer-Encoding"));
+}
+
+TEST_CASE("an upgrade keeps Connection and Upgrade") {
+  auto head = get();
+  head.headers.add("Connection", "keep-alive, Upgrade");
+  head.headers.add("Upgrade", "websocket");
+  head.upgrade = true;
+  const std::string out = written(head);
+  CHECK(has(out, "Connection: Upgrade"));
+  CHECK(has(out, "Upgrade: websocket"));
+}
+
+TEST_CASE("an absolute target becomes origin-form and gives the Host") {
+  auto head = get("http://real.example:81/p?q");
+  CHECK(written(head).starts_with("GET /p?q HTTP/1.1\r\nHost: real.example:81\r\n"));
+  head.target = "http://real.example";
+  CHECK(written(head).starts_with("GET / HTTP/1.1\r\n"));
+  head.target = "http://real.example?q";
+  CHECK(written(head).starts_with("GET /?q HTTP/1.1\r\n"));
+  head.method = "OPTIONS";
+  head.target = "http://real.example";
+  CHECK(written(head).starts_with("OPTIONS * HTTP/1.1\r\n"));
+}
+
+TEST_CASE("a request without a Host gets the upstream's address") {
+  http::RequestHead head;
+  head.method = "GET";
+  head.target = "/";
+  head.minorVersion = 0;
+  head.headers.add("Expect", "100-continue");
+  const std::string out = written(head);
+  CHECK(has(out, "Host: 127.0.0.1:8080"));
+  CHECK_FALSE(hasField(out, "Expect"));
+  CHECK_FALSE(hasField(out, "X-Forwarded-Host"));
+}
+
+TEST_CASE("what a client claims of its way is thrown away unless trusted") {
+  auto head = get();
+  head.headers.add("X-Forwarded-For", "10.0.0.1");
+  head.headers.add("X-Forwarded-For", "10.0.0.2");
+  head.headers.add("X-Forwarded-Proto", "https");
+  head.headers.add("X-Forwarded-Host", "outer.example");
+  head.headers.add("X-Forwarded-Prefix", "/outer");
+  head.headers.add("Forwarded", "for=1.2.3.4");
+  head.headers.add("X-Real-IP", "1.2.3.4");
+  SECTION("not trusted") {
+    const std::string out = written(head, {.forwardedPrefix = "/p/x"});
+    CHECK(has(out, "X-Forwarded-For: 192.0.2.7"));
+    CHECK(has(out, "X-Forwarded-Proto: http"));
+    CHECK(has(out, "X-Forwarded-Host: example.org"));
+    CHECK(has(out, "X-Forwarded-Prefix: /p/x"));
+    CHECK(out.find("1.2.3.4") == std::string::npos);
+    CHECK(out.find("10.0.0") == std::string::npos);
+  }
+  SECTION("trusted") {
+    const std::string out = written(head, {.forwardedPrefix = "/p/x", .trustForwarded = true});
+    CHECK(has(out, "X-Forwarded-For: 10.0.0.1, 10.0.0.2, 192.0.2.7"));
+    CHECK(has(out, "X-Forwarded-Proto: https"));
+    CHECK(has(out, "X-Forwarded-Host: outer.example"));
+    CHECK(has(out, "X-Forwarded-Prefix: /outer"));
+    CHECK(has(out, "Forwarded: for=1.2.3.4"));
+  }
+}
+
+TEST_CASE("an IPv6 peer is written without brackets; a unix peer not at all") {
+  CHECK(has(written(get(), {}, "[2001:db8::1]:99"), "X-Forwarded-For: 2001:db8::1"));
+  CHECK_FALSE(hasField(written(get(), {}, "unix:"), "X-Forwarded-For"));
+}
+
+TEST_CASE("edits replace and remove") {
+  auto head = get("/p/name/rest");
+  head.headers.add("Cookie", "a=b");
+  head.headers.add("X-Role", "admin");
+  const std::string out = written(head, {.target = "/rest", .set = {{"Host", "inner"}, {"x-role", "user"}}, .remove = {"cookie"}});
+  CHECK(out.starts_with("GET /rest HTTP/1.1\r\n"));
+  CHECK(has(out, "Host: inner"));
+  CHECK(out.find("\r\nHost:") == out.rfind("\r\nHost:"));
+  CHECK(has(out, "x-role: user"));
+  CHECK(out.find("admin") == std::string::npos);
+  CHECK_FALSE(hasField(out, "Cookie"));
+}
+
+TEST_CASE("an edit that would break the head is refused") {
+  CHECK(upstreamHead(get(), "192.0.2.7:1", "h", {.set = {{"X-A", "b\r\nX-C: d"}}}).error().kind == ErrorKind::InvalidArgument);
+  CHECK(upstreamHead(get(), "192.0.2.7:1", "h", {.target = "/a b"}).ok() == false);
+}
+
+TEST_CASE("which methods may be sent twice") {
+  for (const char* method : {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"}) CHECK(isIdempotent(method));
+  for (const char* method : {"POST", "PATCH", "CONNECT", "get", "X"}) CHECK_FALSE(isIdempotent(method));
+}
+
+TEST_CASE("Keep-Alive: timeout bounds the pool, with a second's margin") {
+  http::ResponseHead head;
+  CHECK(keepAliveLimit(head) == Duration::max());
+  head.headers.add("Keep-Alive", "timeout=5, max=100");
+  CHECK(keepAliveLimit(head) == std::chrono::seconds(4));
+  head.headers.set("Keep-Alive", "max=3, Timeout=1");
+  CHECK(keepAliveLimit(head) == Duration::zero());
+  head.headers.set("Keep-Alive", "timeout=zzz");
+  CHECK(keepAliveLimit(head) == Duration::max());
+}

@@ -1,0 +1,212 @@
+// Upgraded connections, byte by byte.
+
+#include "http/websocket.hpp"
+#include "proxy/proxy_fixture.hpp"
+
+using namespace spawner;
+using namespace spawner::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string upgradeRequest(const std::string& connection = "Upgrade", const std::string& protocol = "websocket") {
+  return "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: " + connection + "\r\nUpgrade: " + protocol +
+         "\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+}
+std::string switching(const std::string& protocol = "websocket") {
+  return "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: " + protocol +
+         "\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+}
+
+struct TunnelFixture : ProxyFixture {
+  std::unique_ptr<RawPeer> ws;
+  RawPeer* up = nullptr;
+
+  void open(const std::string& protocol = "websocket") {
+    ws = client();
+    ws->send(upgradeRequest("Upgrade", protocol));
+    wait("the upgrade request", [&] { return !upstream.peers.empty() && contains(upstream.last().received, "\r\n\r\n"); });
+    up = &upstream.last();
+    up->send(switching(protocol));
+    waitText(*ws, "\r\n\r\n");
+    ws->received.clear();
+    up->received.clear();
+    wait("the tunnel", [&] { return proxy->counters().tunnels == 1; });
+  }
+};
+
+}  // namespace
+
+TEST_CASE("fault 04: Connection: keep-alive, Upgrade is a WebSocket", "[integration]") {
+  TunnelFixture f;
+  f.start();
+  const std::string connection = GENERATE("keep-alive, Upgrade", "Upgrade", "upgrade,keep-alive", "UPGRADE");
+  auto client = f.client();
+  client->send(upgradeRequest(connection));
+  f.wait("the upgrade request", [&] { return !f.upstream.peers.empty() && contains(f.upstream.last().received, "\r\n\r\n"); });
+  CHECK(contains(f.upstream.last().received, "Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+  CHECK(contains(f.upstream.last().received, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"));
+  f.upstream.last().send(switching());
+  f.waitText(*client, "\r\n\r\n");
+  CHECK(client->received.starts_with("HTTP/1.1 101 "));
+  CHECK(contains(client->received, "Upgrade: websocket\r\n"));
+  CHECK(contains(client->received, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+  client->send("ping");
+  f.waitText(f.upstream.last(), "ping");
+  f.upstream.last().send("pong");
+  f.waitText(*client, "pong");
+  CHECK(f.tokens == 1);
+}
+
+TEST_CASE("bytes right behind the request and right behind the 101 are not lost", "[integration]") {
+  TunnelFixture f;
+  f.start();
+  auto client = f.client();
+  client->send(upgradeRequest("Upgrade", "chat") + "early from client");
+  f.wait("the upgrade request", [&] { return !f.upstream.peers.empty() && contains(f.upstream.last().received, "\r\n\r\n"); });
+  CHECK_FALSE(contains(f.upstream.last().received, "early"));
+  f.upstream.last().send(switching("chat") + "early from upstream");
+  f.waitText(*client, "\r\n\r\nearly from upstream");
+  f.waitText(f.upstream.last(), "\r\n\r\nearly from client");
+}
+
+TEST_CASE("a refused upgrade is an ordinary answer, and the connection goes on", "[integration]") {
+  TunnelFixture f;
+  f.start();
+  f.answerAll("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
+  auto client = f.client();
+  for (int i = 0; i < 2; ++i) {
+    client->received.clear();
+    client->send(upgradeRequest());
+    f.waitText(*client, "\r\n\r\nno");
+    f.wait("the token's end", [&] { return f.tokens == 0; });
+  }
+  CHECK(f.proxy->counters().upgrades == 0);
+  CHECK(f.proxy->counters().tunnels == 0);
+}
+
+TEST_CASE("the token lives as long as the tunnel", "[integration]") {
+  TunnelFixture f;
+  f.start();
+  f.open();
+  turns(f.loop, 10);
+  CHECK(f.tokens == 1);
+  const int how = GENERATE(0, 1, 2, 3);
+  if (how == 0) f.ws->reset();
+  if (how == 1) f.up->reset();
+  if (how >= 2) {  // both ends, in both orders
+    (how == 2 ? *f.ws : *f.up).halfClose();
+    f.wait("the half-close to be passed on", [&] { return (how == 2 ? *f.up : *f.ws).ended; });
+    CHECK(f.tokens == 1);
+    (how == 2 ? *f.up : *f.ws).halfClose();
+  }
+  f.wait("the token's end", [&] { return f.tokens == 0; });
+  f.wait("both sides' end", [&] { return (how == 0 || f.ws->over() || !f.ws->isOpen()) && (how == 1 || f.up->over()); });
+  CHECK(f.proxy->counters().tunnels == 0);
+}
+
+TEST_CASE("after a half-close the other direction goes on, until nothing moves", "[integration]") {
+  TunnelFixture f;
+  f.options.tunnels.halfCloseTimeout = 200ms;
+  f.start();
+  f.open("chat");
+  f.ws->halfClose();
+  f.wait("the half-close to be passed on", [&] { return f.up->ended; });
+  int sent = 0;
+  Timer timer;
+  std::function<void()> sendOn = [&] {
+    f.up->send("x");
+    if (++sent < 10) timer = f.loop.after(60ms, [&] { sendOn(); });
+  };
+  sendOn();
+  f.wait("ten bytes over 600 ms", [&] { return f.ws->received.size() == 10; });
+  CHECK(f.tokens == 1);
+  f.wait("the end after silence", [&] { return f.ws->over(); });
+  CHECK(f.tokens == 0);
+}
+
+TEST_CASE("a tunnel carries 32 MB each way at once", "[integration]") {
+  TunnelFixture f;
+  f.start();
+  f.open("chat");
+  const std::string piece(100'000, 'z');
+  const std::uint64_t wanted = 32'000'000;
+  f.ws->keep = f.up->keep = false;
+  std::uint64_t down = 0, up = 0;
+  const auto pump = [&](RawPeer& peer, std::uint64_t& count) {
+    peer.onDrained = [&](RawPeer& to) {
+      if (count >= wanted) return;
+      count += piece.size();
+      to.send(piece);
+    };
+    peer.send("");
+  };
+  const auto before = f.ws->total;
+  const auto beforeUp = f.up->total;
+  pump(*f.up, down);
+  pump(*f.ws, up);
+  f.wait(
+      "all of it", [&] { return f.ws->total - before == wanted && f.up->total - beforeUp == wanted; }, 60s);
+  CHECK(f.proxy->counters().bytesToClient == wanted);
+  CHECK(f.proxy->counters().bytesToUpstream == wanted);
+}
+
+TEST_CASE("drain closes WebSockets with 1001 on both sides, between frames", "[integration]") {
+  TunnelFixture f;
+  f.start();
+  f.open();
+  const std::string frame = http::encodeWsFrame(http::WsOpcode::Text, "hello world");
+  f.up->send(frame.substr(0, 5));  // in the middle of a frame
+  f.waitText(*f.ws, frame.substr(0, 5));
+  bool drained = false;
+  f.proxy->drain([&] { drained = true; });
+  const std::string closeUp = http::encodeMaskedWsFrame(http::WsOpcode::Close, std::string("\x03\xe9"), {0x5a, 0xa5, 0x3c, 0xc3});
+  f.waitText(*f.up, closeUp);
+  turns(f.loop, 5);
+  CHECK(f.ws->received == frame.substr(0, 5));
+  f.up->send(frame.substr(5) + frame);  // the frame's end, and another one that is too late
+  const std::string closeDown = http::encodeWsClose(1001);
+  f.waitText(*f.ws, closeDown);
+  CHECK(f.ws->received == frame + closeDown);
+  CHECK(f.tokens == 1);
+  // Both answer in kind: then it is over, well before the limit.
+  f.ws->send(http::encodeMaskedWsFrame(http::WsOpcode::Close, std::string("\x03\xe9"), {1, 2, 3, 4}));
+  f.up->send(http::encodeWsClose(1001));
+  f.wait(
+      "the end", [&] { return drained && f.tokens == 0; }, 2s);
+  f.wait("both sides' end", [&] { return f.ws->over() && f.up->over(); });
+  CHECK(f.ws->received == frame + closeDown);
+  CHECK(f.up->received == closeUp);
+}
+
+TEST_CASE("drain ends a WebSocket that does not answer, after the limit", "[integration]") {
+  TunnelFixture f;
+  f.options.tunnels.closeTimeout = 100ms;
+  f.start();
+  f.open();
+  bool drained = false;
+  f.proxy->drain([&] { drained = true; });
+  f.wait(
+      "the end", [&] { return drained && f.tokens == 0; }, 2s);
+  CHECK(f.ws->received == http::encodeWsClose(1001));
+}
+
+TEST_CASE("drain leaves other protocols and exchanges to their own end", "[integration]") {
+  TunnelFixture f;
+  f.start();
+  f.open("chat");
+  auto client = f.client();
+  client->send(simpleGet);
+  f.wait("a request under way", [&] { return f.proxy->counters().active == 1 && contains(f.upstream.last().received, "\r\n\r\n"); });
+  bool drained = false;
+  f.proxy->drain([&] { drained = true; });
+  f.up->send("still here");
+  f.waitText(*f.ws, "still here");
+  f.upstream.last().send(okAnswer);
+  f.waitText(*client, "hello");
+  turns(f.loop, 5);
+  CHECK_FALSE(drained);
+  f.proxy->abortAll();
+  f.wait("drained", [&] { return drained; });
+  CHECK(f.tokens == 0);
+}
