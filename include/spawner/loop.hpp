@@ -32,7 +32,8 @@ class [[nodiscard]] Timer {
 struct Interest {
   bool readable = false;
   bool writable = false;
-  /// As a result only: the peer closed or the descriptor failed. Reading or writing tells which.
+  /// As a result: the peer closed or the descriptor failed. Reading or writing tells which. As an interest: to be told of that even while
+  /// not watched for reading (unread bytes stay where they are); level-triggered, so whoever asks must act on it.
   bool hangup = false;
 };
 

@@ -30,6 +30,12 @@ Key privateKey(const std::array<std::uint8_t, 32>& seed) {
 
 }  // namespace
 
+std::array<std::uint8_t, 20> sha1(std::string_view bytes) {
+  std::array<std::uint8_t, 20> digest{};
+  require(EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha1(), nullptr) == 1, "SHA-1");
+  return digest;
+}
+
 std::array<std::uint8_t, 32> sha256(std::string_view bytes) {
   std::array<std::uint8_t, 32> digest{};
   require(EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha256(), nullptr) == 1, "SHA-256");

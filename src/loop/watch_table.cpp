@@ -14,6 +14,7 @@ std::uint32_t eventMask(Interest interest) {
   std::uint32_t mask = 0;
   if (interest.readable) mask |= EPOLLIN | EPOLLRDHUP;
   if (interest.writable) mask |= EPOLLOUT;
+  if (interest.hangup) mask |= EPOLLRDHUP;
   return mask;
 }
 
@@ -75,7 +76,7 @@ void WatchTable::dispatch(std::uint64_t id, std::uint32_t events) {
   ready.readable = slot->interest.readable && (failed || (events & (EPOLLIN | EPOLLRDHUP)) != 0);
   ready.writable = slot->interest.writable && (failed || (events & EPOLLOUT) != 0);
   ready.hangup = hangup;
-  if (!ready.readable && !ready.writable) return;  // the interest changed after epoll had reported
+  if (!ready.readable && !ready.writable && !(hangup && slot->interest.hangup)) return;  // the interest changed after epoll had reported
   // The call-back is held here while it runs: it may cancel its own watch, and the table may grow.
   Loop::FdCallback callback = std::move(slot->callback);
   callback(ready);
