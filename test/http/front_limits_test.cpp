@@ -58,7 +58,7 @@ TEST_CASE_METHOD(FrontFixture, "What the guard refuses is answered with status a
   const std::vector<Case> cases = {
       {"GET / HTTP/1.1\r\n\r\n", "400", "MissingHost"},
       {"GET / HTTP/1.1\nHost: a\n\n", "400", "BadLineEnding"},
-      {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc", "400", ""},
+      {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc", "400", "LengthAndTransferEncoding"},
       {"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n", "501", "ConnectUnsupported"},
       {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505", "UnsupportedVersion"},
       {"\x16\x03\x01\x02", "400", "NotHttp"},
