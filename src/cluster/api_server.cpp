@@ -96,6 +96,7 @@ Store& ApiServer::store() { return impl_->store; }
 const ApiServerOptions& ApiServer::options() const { return impl_->options; }
 void ApiServer::setLogSource(LogSource* source) { impl_->logs = source; }
 std::size_t ApiServer::watches() const { return impl_->hub.count(); }
+void ApiServer::expireEvents(Now now) { impl_->writer.expireEvents(now); }
 void ApiServer::cutWatches() { impl_->hub.cutAll(); }
 
 Response ApiServer::handle(const Request& request, Now now) {

@@ -43,12 +43,14 @@ class ApiServer {
   /// The objects and the commit hook. Writing into it goes past validation: only for the cluster's own controllers.
   [[nodiscard]] Store& store();
   [[nodiscard]] const ApiServerOptions& options() const;
-  /// Borrowed; null: logs are answered with 501-like 400. The source must outlive its use.
+  /// Borrowed; null: logs are answered with 400. The source must outlive its use.
   void setLogSource(LogSource* source);
   [[nodiscard]] std::size_t watches() const;
   /// Writes an Event of the cluster's own about an object ("Scheduled").
   void recordEvent(const Object& about, std::string_view type, std::string_view reason, std::string_view message,
                    std::string_view component, Now now);
+  /// Deletes Events that are past their time. handle() does so too; this is for quiet hours.
+  void expireEvents(Now now);
   /// Ends every watch now (in-stream, clean end): what a restart of a real server does.
   void cutWatches();
 

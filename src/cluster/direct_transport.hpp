@@ -10,17 +10,21 @@
 
 namespace spawner::cluster {
 
-/// Owner: who wires. The server must outlive it and its Pendings' call-backs never run after the Pending's end. Thread: the loop's.
+/// Owner: who wires. Loop and server must outlive it. Destroying it ends what is under way without a call-back. Thread: the loop's.
 /// The request acts on the server in a later turn than the call, and its answer comes in a turn after that.
 class DirectTransport final : public Transport {
  public:
-  DirectTransport(Loop& loop, ApiServer& server) : loop_(loop), server_(server) {}
+  DirectTransport(Loop& loop, ApiServer& server);
+  ~DirectTransport() override;
+  DirectTransport(const DirectTransport&) = delete;
   Pending call(TransportRequest request, UniqueFunction<void(Result<TransportResponse>)> done) override;
   Pending stream(TransportRequest request, StreamHandlers handlers) override;
 
  private:
-  Loop& loop_;
-  ApiServer& server_;
+  class Call;
+  class Streaming;
+  struct Shared;
+  std::shared_ptr<Shared> shared_;
 };
 
 }  // namespace spawner::cluster

@@ -10,32 +10,35 @@
 
 namespace spawner::cluster {
 
-/// Probabilities in [0, 1], tried in this order, at most one a request (delay may come with any). May be changed at any time: new requests
-/// see it.
+/// Probabilities in [0, 1], each per request or stream; of the refusals and losses the first that hits counts, a delay may come with any.
 struct Faults {
-  double dropBefore = 0;   // never reaches the server: Disconnected or (half of them) Timeout
+  double dropBefore = 0;   // never reaches the server: Disconnected, or (half of them) Timeout after the request's timeout
   double dropAfter = 0;    // acts, but the answer is lost: Disconnected or Timeout
-  double duplicate = 0;    // acts twice; the second answer is given
-  double conflict = 0;     // 409 Conflict without acting (writes only)
-  double gone = 0;         // 410 Expired without acting (lists and watches only; for a watch in the stream)
+  double duplicate = 0;    // calls only: acts twice, the second answer is given
+  double conflict = 0;     // PUT, PATCH and DELETE: 409 Conflict without acting
+  double gone = 0;         // what resumes (resourceVersion or continue in the target): 410; in the stream for a watch
   double tooMany = 0;      // 429 with Retry-After: 1
   double serverError = 0;  // 500
-  double delay = 0;        // the request or its answer takes up to maxDelay longer
+  double delay = 0;        // the request, its answer, or (per chunk) a stream's data comes up to maxDelay later; order is kept
   Duration maxDelay = std::chrono::milliseconds(500);
-  double cutWatch = 0;  // per stream: it breaks off (half of them cleanly) after up to maxWatchLife
+  double cutWatch = 0;  // per stream: it breaks off (half of them cleanly) within maxWatchLife
   Duration maxWatchLife = std::chrono::seconds(20);
-  /// A partition: every request ends in Timeout and streams go silent, from the moment it is set.
+  /// A partition: requests end in Timeout, streams go silent, and one that lost data breaks off afterwards.
   bool partitioned = false;
 };
 
-/// Owner: a simulation or test. `inner`, `loop` and `random` must outlive it. Thread: the loop's.
+/// Owner: a simulation or test. `inner`, `loop` and `random` must outlive it. Destroying it ends what is under way without a call-back.
+/// Thread: the loop's.
 class FaultyTransport final : public Transport {
  public:
   FaultyTransport(Loop& loop, Transport& inner, Random& random, Faults faults = {});
   ~FaultyTransport() override;
+  FaultyTransport(const FaultyTransport&) = delete;
   Pending call(TransportRequest request, UniqueFunction<void(Result<TransportResponse>)> done) override;
   Pending stream(TransportRequest request, StreamHandlers handlers) override;
-  void setFaults(Faults faults);
+  /// New requests and new chunks see it.
+  void setFaults(const Faults& faults);
+  [[nodiscard]] const Faults& faults() const;
   struct Counts {
     std::uint64_t requests = 0, dropBefore = 0, dropAfter = 0, duplicate = 0, conflict = 0, gone = 0, tooMany = 0, serverError = 0,
                   delayed = 0, cut = 0;
@@ -43,8 +46,10 @@ class FaultyTransport final : public Transport {
   [[nodiscard]] const Counts& counts() const;
 
  private:
-  struct Impl;
-  std::shared_ptr<Impl> impl_;
+  struct Shared;
+  class Call;
+  class Streaming;
+  std::shared_ptr<Shared> shared_;
 };
 
 }  // namespace spawner::cluster

@@ -16,6 +16,9 @@ struct ServerOptions {
   /// Host fields that are answered (without port); any other gets 403: a web page cannot reach the server by a name of its own (DNS
   /// rebinding). Empty: every host.
   std::vector<std::string> allowedHosts;
+  /// When set, every request but /healthz, /livez and /readyz must carry `Authorization: Bearer <token>` (401 otherwise). A secret: never
+  /// logged.
+  std::string bearerToken;
 };
 
 /// Owner: `spawner dev`. The ApiServer must outlive it. Thread: the loop's.

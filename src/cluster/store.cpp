@@ -24,6 +24,14 @@ Object::Object(const ResourceType& type, Json json, std::uint64_t revision)
       name_(json_.textAt({"metadata", "name"})),
       key_(keyOf(ns_, name_)) {}
 
+std::string Object::path() const {
+  std::string out = type_.group.empty() ? "/api/" : "/apis/";
+  out += type_.apiVersion();
+  if (type_.namespaced) (out += "/namespaces/") += ns_;
+  ((out += '/') += type_.plural) += '/';
+  return out += name_;
+}
+
 const std::string& Object::text() const {
   if (!text_.empty()) return text_;
   text_ = R"({"kind":")";

@@ -31,7 +31,9 @@ class Object {
   [[nodiscard]] bool deleting() const { return json_.find({"metadata", "deletionTimestamp"}) != nullptr; }
   /// "namespace/name"; the name alone for a cluster-scoped object.
   [[nodiscard]] const std::string& key() const { return key_; }
-  /// JSON; apiVersion and kind come first.
+  /// "/api/v1/namespaces/x/pods/y".
+  [[nodiscard]] std::string path() const;
+  /// JSON; kind and apiVersion come first.
   [[nodiscard]] const std::string& text() const;
   /// The text without apiVersion and kind: how items of built-in types stand in lists. Starts with a comma-free "{".
   void appendListItem(std::string& out) const;
