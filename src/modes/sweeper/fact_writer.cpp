@@ -94,8 +94,8 @@ void FactWriter::writeContact() {
 void FactWriter::send(std::string patch, std::vector<State> states) {
   busy_ = true;
   inFlight_ = std::move(states);
-  request_ = environment_.client.mergePatch(k8s::slabs, ns_, slabName_, "status", std::move(patch),
-                                            [this](Result<std::string> answer) { takeAnswer(std::move(answer)); });
+  request_ = environment_.client.jsonPatch(k8s::slabs, ns_, slabName_, "status", std::move(patch),
+                                           [this](Result<std::string> answer) { takeAnswer(std::move(answer)); });
 }
 
 void FactWriter::takeAnswer(Result<std::string> answer) {
@@ -144,7 +144,7 @@ void FactWriter::learn(const Slab& slab) {
 
 void FactWriter::refused(const Error& error) {
   if (error.kind == ErrorKind::NotFound) return stop();
-  // 422: another uid, or a patch that validation refuses. Only the object can tell which.
+  // 422: the uid is not the object's, or validation refuses the patch. Only the object can tell which.
   if (error.kind == ErrorKind::Invalid) mustLearn_ = true;
   retry(error);
 }

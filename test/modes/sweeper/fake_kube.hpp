@@ -1,0 +1,119 @@
+#pragma once
+// FakeKube: as much of an API server as the sweeper needs, over SimLoop: pods listed and watched, slabs read and patched with the uid
+// tested, Events and one Secret. It counts, and it can lose.
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "loop/sim_loop.hpp"
+#include "support/scripted_transport.hpp"
+
+namespace spawner::test {
+
+using nlohmann::json;
+
+class FakeKube {
+ public:
+  enum class Fault { None, Refuse, LoseRequest, LoseAnswer };
+
+  ScriptedTransport transport;
+  std::map<std::string, json> slabs, pods;  // by name
+  std::vector<json> events;
+  std::vector<std::pair<std::string, json>> patches;  // name, operations; those that were applied
+  int slabReads = 0;
+  std::string adminKey;  // base64 of the Secret's field; empty: there is no Secret
+  std::function<Fault(const TransportRequest&)> fault;
+
+  explicit FakeKube(Loop& loop) : transport(loop) {
+    transport.serve([this](const std::shared_ptr<Ask>& ask) { serve(ask); });
+  }
+
+  void putPod(json pod) {
+    const std::string name = pod["metadata"]["name"];
+    const bool known = pods.count(name) > 0;
+    pod["metadata"]["resourceVersion"] = std::to_string(++version_);
+    pods[name] = pod;
+    tell(known ? "MODIFIED" : "ADDED", pod);
+  }
+  void removePod(const std::string& name) {
+    json pod = pods.at(name);
+    pods.erase(name);
+    pod["metadata"]["resourceVersion"] = std::to_string(++version_);
+    tell("DELETED", pod);
+  }
+  [[nodiscard]] const json& status(const std::string& name) { return slabs.at(name)["status"]; }
+  [[nodiscard]] bool has(const std::string& name, const std::string& fact) { return status(name).value(fact, false); }
+
+ private:
+  static bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+  void serve(const std::shared_ptr<Ask>& ask) {
+    const Fault what = fault ? fault(ask->request) : Fault::None;
+    if (what == Fault::LoseRequest) return;  // the caller's deadline passes
+    if (what == Fault::Refuse) return ask->respond(503, R"({"kind":"Status","code":503,"message":"not now"})");
+    lose_ = what == Fault::LoseAnswer;
+    const std::string& target = ask->request.target;
+    if (ask->stream) return watch(ask);
+    if (contains(target, "/secrets/")) return secret(ask);
+    if (contains(target, "/events")) return event(ask);
+    if (contains(target, "/sessionlivedbackends/")) return slab(ask);
+    if (contains(target, "/pods")) return list(ask);
+    FAIL("unexpected request " << ask->request.method << " " << target);
+  }
+  void answer(const std::shared_ptr<Ask>& ask, int status, const json& body) {
+    if (!lose_) ask->respond(status, body.dump());
+  }
+  void list(const std::shared_ptr<Ask>& ask) {
+    REQUIRE(contains(ask->request.target, "spec.nodeName"));
+    json items = json::array();
+    for (const auto& [name, pod] : pods) items.push_back(pod);
+    answer(ask, 200, {{"kind", "PodList"}, {"metadata", {{"resourceVersion", std::to_string(version_)}}}, {"items", items}});
+  }
+  void watch(const std::shared_ptr<Ask>& ask) {
+    ask->head(200);
+    watchers_.push_back(ask);
+  }
+  void tell(const char* type, const json& pod) {
+    for (const auto& watcher : watchers_)
+      if (watcher->open()) watcher->line(json{{"type", type}, {"object", pod}}.dump());
+  }
+  void secret(const std::shared_ptr<Ask>& ask) {
+    if (adminKey.empty()) return answer(ask, 404, {{"kind", "Status"}, {"code", 404}, {"reason", "NotFound"}});
+    answer(ask, 200, {{"kind", "Secret"}, {"data", {{"admin.key", adminKey}}}});
+  }
+  void event(const std::shared_ptr<Ask>& ask) {
+    events.push_back(json::parse(ask->request.body));
+    answer(ask, 201, events.back());
+  }
+  void slab(const std::shared_ptr<Ask>& ask) {
+    std::string name = ask->request.target.substr(ask->request.target.find("/sessionlivedbackends/") + 22);
+    name = name.substr(0, name.find('/'));
+    if (ask->request.method == "GET") ++slabReads;
+    const auto it = slabs.find(name);
+    if (it == slabs.end()) return answer(ask, 404, {{"kind", "Status"}, {"code", 404}, {"reason", "NotFound"}});
+    if (ask->request.method == "GET") return answer(ask, 200, it->second);
+    REQUIRE(ask->request.method == "PATCH");
+    REQUIRE(contains(ask->request.target, "/status"));
+    const json operations = json::parse(ask->request.body);
+    json patched;
+    try {
+      patched = it->second.patch(operations);
+    } catch (const json::exception& error) { return answer(ask, 422, {{"kind", "Status"}, {"code", 422}, {"message", error.what()}}); }
+    patched["metadata"]["resourceVersion"] = std::to_string(++version_);
+    it->second = patched;
+    patches.emplace_back(name, operations);
+    answer(ask, 200, patched);
+  }
+
+  int version_ = 100;
+  bool lose_ = false;
+  std::vector<std::shared_ptr<Ask>> watchers_;
+};
+
+}  // namespace spawner::test
