@@ -17,16 +17,11 @@
 #include "http/front.hpp"
 #include "loop/reactor.hpp"
 #include "loop/socket.hpp"
+#include "support/loop_wait.hpp"
 
 namespace spawner::http::testing {
 
 using namespace std::chrono_literals;
-
-/// Turns of the loop until the predicate holds. A failure says what was waited for.
-inline void waitFor(Reactor& loop, const std::string& what, const std::function<bool()>& predicate, Duration limit = 5s) {
-  INFO("waited for: " << what);
-  REQUIRE(loop.runUntil(predicate, limit));
-}
 
 /// A raw client. The loop reads for it into `received`, unless it is told not to read.
 class Client {
@@ -67,10 +62,10 @@ class Client {
     return n;
   }
   void waitFor(std::string_view text) {
-    testing::waitFor(loop_, "answer containing '" + std::string(text) + "'", [&] { return has(text); });
+    test::waitFor(loop_, "answer containing '" + std::string(text) + "'", [&] { return has(text); });
   }
   void waitClosed() {
-    testing::waitFor(loop_, "the end of the connection", [&] { return closed; });
+    test::waitFor(loop_, "the end of the connection", [&] { return closed; });
   }
 
   std::string received;
@@ -125,18 +120,12 @@ struct FrontFixture {
     REQUIRE(front->listen(SocketAddress::parse("127.0.0.1:0").value()));
   }
   Client client(int receiveBuffer = 0) { return Client(loop, front->port(), receiveBuffer); }
-  void waitFor(const std::string& what, const std::function<bool()>& predicate) { testing::waitFor(loop, what, predicate); }
+  void waitFor(const std::string& what, const std::function<bool()>& predicate) { test::waitFor(loop, what, predicate); }
   void waitForExchanges(std::size_t count) {
     waitFor(std::to_string(count) + " exchanges", [&] { return exchanges.size() >= count; });
   }
   /// Lets everything happen that is due: several turns without waiting.
-  void settle() {
-    for (int i = 0; i < 5; ++i) {
-      bool turned = false;
-      loop.post([&] { turned = true; });
-      waitFor("a turn", [&] { return turned; });
-    }
-  }
+  void settle() { test::turns(loop, 5); }
 };
 
 /// Answers with a body of that text.
