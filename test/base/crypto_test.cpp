@@ -23,6 +23,11 @@ std::array<std::uint8_t, N> array(std::string_view hex) {
 
 }  // namespace
 
+TEST_CASE("sha1: the example of RFC 6455 §1.3") {
+  const auto digest = sha1("dGhlIHNhbXBsZSBub25jZQ==258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+  CHECK(std::string(digest.begin(), digest.end()) == bytes("b37a4f2cc0624f1690f64606cf385945b2bec4ea"));
+}
+
 TEST_CASE("sha256: vectors of FIPS 180-4's examples") {
   CHECK(sha256Hex("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   CHECK(sha256Hex("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");

@@ -127,6 +127,29 @@ TEST_CASE("watch: a broken connection is writable for a writer, who sees the err
   CHECK(outcome.errnoValue == EPIPE);
 }
 
+TEST_CASE("watch: a hangup that is asked for comes without reading, behind unread bytes", "[integration]") {
+  Reactor loop;
+  Pair pair;
+  std::vector<Interest> seen;
+  FdWatch watch;
+  watch = loop.watch(pair.a.get(), Interest{.readable = false, .writable = false, .hangup = true}, [&](Interest ready) {
+    seen.push_back(ready);
+    watch.set(nothing);
+  });
+  CHECK(writeSome(pair.b.get(), "unread").bytes == 6);
+  turns(loop);
+  CHECK(seen.empty());
+  SECTION("half-close") { ::shutdown(pair.b.get(), SHUT_WR); }
+  SECTION("close") { pair.b.reset(); }
+  waitFor(loop, "the hangup", [&] { return !seen.empty(); });
+  turns(loop);
+  REQUIRE(seen.size() == 1);
+  CHECK(seen[0].hangup);
+  CHECK_FALSE(seen[0].readable);
+  CHECK_FALSE(seen[0].writable);
+  CHECK(drain(pair.a.get()) == "unread");
+}
+
 TEST_CASE("watch: a paused watch of a broken connection does not spin", "[integration]") {
   Reactor loop;
   Pair pair;
