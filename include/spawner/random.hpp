@@ -1,5 +1,5 @@
 #pragma once
-// Random: the injected source of chance. The real one is the kernel's (src/base/random.hpp), a simulation's comes from its seed.
+// Random: the injected source of chance. The real one is the kernel's (src/base/crypto.hpp), a simulation's comes from its seed.
 
 #include <cstdint>
 #include <span>

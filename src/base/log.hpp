@@ -64,9 +64,9 @@ class MemorySink final : public LogSink {
   std::vector<std::string> lines;
 };
 
-/// Copyable and cheap to copy. Never pass a secret to it. JSON: {"time":…,"level":…,"role":…,"message":…, fields…}; a field with one of
-/// these four names gets a "_" behind it. Text: "12:03:04.123 INFO  role: message key=value" in UTC. Everything is escaped: a record is one
-/// line.
+/// Copyable and cheap to copy. Never pass a secret to it. Everything is escaped: a record is one line.
+/// JSON: {"time":"...","level":"info","role":"controller","message":"...", then the fields}; a field with one of these four names gets a
+/// "_" behind it. Text: "12:03:04.123 INFO  controller: message key=value", in UTC.
 class Logger {
  public:
   struct Options {

@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "support/last_words.hpp"
+
 using namespace spawner;
 
 namespace {
@@ -66,4 +68,16 @@ TEST_CASE("metrics: label values are escaped") {
   Metrics metrics;
   metrics.counter("n_total", "N", {{"why", "a\"b\\c\nd"}}).add();
   CHECK(has(metrics, R"(n_total{why="a\"b\\c\nd"} 1)"));
+}
+
+TEST_CASE("metrics: a bad name, label or bucket, or another type under the same name, ends the process", "[integration]") {
+  using test::lastWords;
+  CHECK(lastWords([] { Metrics().counter("no spaces", "N"); }).find("metric \"no spaces\"") != std::string::npos);
+  CHECK(lastWords([] { Metrics().counter("n_total", "N", {{"bad-label", "x"}}); }).find("metric \"n_total\"") != std::string::npos);
+  CHECK(lastWords([] { Metrics().histogram("h", "H", {2, 1}); }).find("do not grow") != std::string::npos);
+  CHECK(lastWords([] {
+          Metrics metrics;
+          metrics.counter("n", "N");
+          metrics.gauge("n", "N");
+        }).find("metric \"n\"") != std::string::npos);
 }

@@ -31,7 +31,8 @@ void checkComesBack(const Json& value) {
 
 TEST_CASE("yaml writing: kubectl's style, keys in the text's order") {
   const std::string text = yaml(R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"a","labels":{}},"spec":{"containers":[
-      {"name":"app","args":["--a=b","-c","x y"],"env":[],"ports":[{"containerPort":8080}]},{"name":"b"}],"grid":[[1,2],[],[{"x":null}]]},"ok":true,"ratio":0.5})");
+      {"name":"app","args":["--a=b","-c","x y"],"env":[],"ports":[{"containerPort":8080}]},{"name":"b"}],"grid":[[1,2],[],[{"x":null}]]},
+      "ok":true,"ratio":0.5})");
   CHECK(text == R"(apiVersion: v1
 kind: Pod
 metadata:

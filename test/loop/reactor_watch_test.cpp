@@ -5,11 +5,12 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "loop/reactor.hpp"
+#include "loop/sim_loop.hpp"
 #include "loop/socket.hpp"
+#include "support/last_words.hpp"
 #include "support/loop_wait.hpp"
 
 using namespace spawner;
@@ -306,25 +307,23 @@ TEST_CASE("watch: descriptors that are always ready starve neither timers nor ta
   waitFor(loop, "the timer and each descriptor", [&] { return timer && std::find(calls.begin(), calls.end(), 0) == calls.end(); });
 }
 
-TEST_CASE("watch: an exception out of a call-back ends the process with its message", "[integration]") {
-  int ends[2];
-  REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-  const Fd readEnd(ends[0]);
-  Fd writeEnd(ends[1]);
-  const pid_t pid = ::fork();
-  REQUIRE(pid >= 0);
-  if (pid == 0) {
-    ::dup2(writeEnd.get(), 2);
-    ::signal(SIGABRT, SIG_DFL);
-    Reactor loop;
-    loop.post([] { throw std::runtime_error("lost my way"); });
-    loop.runUntil([] { return false; }, 5s);
-    ::_exit(0);
-  }
-  writeEnd.reset();
-  std::string said = drain(readEnd.get());
-  int status = 0;
-  REQUIRE(::waitpid(pid, &status, 0) == pid);
-  CHECK(WIFSIGNALED(status));
-  CHECK(said.find("spawner: an exception escaped a call-back of the loop: lost my way\n") != std::string::npos);
+TEST_CASE("watch: broken invariants end the process with a message", "[integration]") {
+  CHECK(lastWords([] {
+          Reactor loop;
+          loop.post([] { throw std::runtime_error("lost my way"); });
+          loop.runUntil([] { return false; }, 5s);
+        }) == "spawner: an exception escaped a call-back of the loop: lost my way\n");
+  CHECK(lastWords([] {
+          Reactor loop;
+          loop.post([&] { loop.runUntil([] { return true; }, 0s), loop.run(); });
+          loop.runUntil([] { return false; }, 5s);
+        }) == "spawner: Reactor: a call-back ran the loop that runs it\n");
+  CHECK(lastWords([] {
+          Reactor loop;
+          const FdWatch watch = loop.watch(::open("/proc/self/exe", O_RDONLY), reading, [](Interest) {});
+        }).find("cannot watch descriptor") != std::string::npos);
+  CHECK(lastWords([] {
+          SimLoop loop(1);
+          const FdWatch watch = loop.watch(0, reading, [](Interest) {});
+        }) == "spawner: SimLoop has no descriptors, but was asked to watch descriptor 0\n");
 }
