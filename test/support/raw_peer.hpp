@@ -107,10 +107,9 @@ class RawServer {
   /// Called for what each connection sends; peer.received holds all of it.
   std::function<void(RawPeer&)> onBytes;
 
-  explicit RawServer(Loop& loop, const std::string& ip = "127.0.0.1", std::uint16_t port = 0) : loop_(loop) {
-    auto socket = listenOn(*SocketAddress::fromIp(ip, port));
-    REQUIRE(socket.ok());
-    socket_ = std::move(*socket);
+  explicit RawServer(Loop& loop, const std::string& ip = "127.0.0.1", std::uint16_t port = 0)
+      : RawServer(loop, std::move(*listenOn(*SocketAddress::fromIp(ip, port)))) {}
+  RawServer(Loop& loop, Fd listening) : loop_(loop), socket_(std::move(listening)) {
     watch_ = loop.watch(socket_.get(), {.readable = true}, [this](Interest) { accept(); });
   }
   [[nodiscard]] SocketAddress address() const { return *localAddress(socket_.get()); }
