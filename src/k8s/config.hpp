@@ -25,6 +25,7 @@ struct ExecPlugin {
   bool provideClusterInfo = false;
   Duration timeout = std::chrono::seconds(60);
   std::size_t maxOutputBytes = 1024 * 1024;
+  Duration minLifetime = std::chrono::seconds(5);  // of what it printed: one that gives expired credentials is not run for each request
 };
 
 /// Secrets inside: never logged. One of tokenFile, token and exec is used, in this order.

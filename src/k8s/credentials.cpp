@@ -18,8 +18,6 @@ using nlohmann::json;
 using namespace std::chrono_literals;
 
 constexpr std::size_t maxTokenBytes = 64 * 1024;
-/// A plugin that gives what has expired already is not run for each request.
-constexpr Duration shortestLife = 5s;
 
 std::string text(const json& object, const char* name) {
   const auto it = object.find(name);
@@ -79,6 +77,11 @@ Result<ExecCredential> parseExecCredential(std::string_view output, std::string_
     if (!result.expiry) return refuse("has a malformed expirationTimestamp");
   }
   return result;
+}
+
+Duration usableFor(WallTime now, WallTime expiry, Duration least) {
+  const Duration life = expiry - now;
+  return std::max(least, life - std::min<Duration>(1min, life / 10));
 }
 
 std::string execInfo(const ClusterConfig& config) {
@@ -167,11 +170,7 @@ Result<void> ExecCredentials::takeOutput(const ExitStatus& status) {
   if (!parsed) return parsed.error().in(plugin_.argv.front());
   credential_ = std::move(parsed->credential);
   refreshAt_.reset();
-  if (parsed->expiry) {
-    // The only place where another machine's clock counts: the plugin's promise is in wall time. From here on it is a duration.
-    const Duration life = *parsed->expiry - loop_.wallNow();
-    refreshAt_ = loop_.now() + std::max(shortestLife, life - std::min<Duration>(1min, life / 10));
-  }
+  if (parsed->expiry) refreshAt_ = loop_.now() + usableFor(loop_.wallNow(), *parsed->expiry, plugin_.minLifetime);
   return {};
 }
 

@@ -71,6 +71,9 @@ struct ExecCredential {
 };
 /// Parses an ExecCredential. Pure. Protocol: not one, of another version, or without token and certificate.
 Result<ExecCredential> parseExecCredential(std::string_view text, std::string_view apiVersion);
+/// How long a credential is used: until a tenth of its life, but no more than a minute, is left; at least `least`. Pure. The only place
+/// where another machine's clock counts: a plugin promises in wall time.
+Duration usableFor(WallTime now, WallTime expiry, Duration least);
 /// The value of KUBERNETES_EXEC_INFO. Pure.
 std::string execInfo(const ClusterConfig& config);
 
