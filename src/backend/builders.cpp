@@ -51,7 +51,8 @@ Json specAnnotations(const SlabSpec& spec) {
 
 Json annotations(const Slab& slab, const PodOptions& options, std::string_view clusterIp) {
   Json result = Json::object();
-  for (const auto& [name, value] : specAnnotations(slab.spec).items())
+  const Json ofSpec = specAnnotations(slab.spec);
+  for (const auto& [name, value] : ofSpec.items())
     if (!value.is_null()) result[name] = value;
   result[std::string(names::slabUidAnnotation)] = slab.meta.uid;
   result[std::string(names::adminPortAnnotation)] = std::to_string(sidecarPorts(slab.spec).admin);
@@ -243,7 +244,8 @@ std::string ignoredFields(const Slab& slab, const PodView& pod) {
 
 std::string annotationPatch(const Slab& slab, const PodView& pod) {
   Json changed = Json::object();
-  for (const auto& [name, value] : specAnnotations(slab.spec).items()) {
+  const Json wanted = specAnnotations(slab.spec);
+  for (const auto& [name, value] : wanted.items()) {
     const auto it = pod.meta.annotations.find(name);
     const Json present = it == pod.meta.annotations.end() ? Json(nullptr) : Json(it->second);
     if (present != value) changed[name] = value;
