@@ -68,10 +68,14 @@ class SlabStore final : public Transport {
     return Pending([alive] { *alive = false; });
   }
 
-  Pending stream(TransportRequest, StreamHandlers handlers) override {
+  Pending stream(TransportRequest request, StreamHandlers handlers) override {
     ++watches;
     auto watcher = std::make_shared<Watcher>();
     watcher->handlers = std::move(handlers);
+    const std::size_t from = request.target.find("resourceVersion=");
+    const std::int64_t since = from == std::string::npos ? 0 : std::stoll(request.target.substr(from + 16));
+    for (const auto& [version, line] : log_)
+      if (version > since) watcher->lines.push_back(line);
     loop_.post([watcher, gone = away] {
       if (!watcher->alive) return;
       if (gone) return watcher->handlers.onEnd(Error{ErrorKind::Disconnected, "away", std::nullopt});
@@ -115,6 +119,7 @@ class SlabStore final : public Transport {
     object["metadata"]["resourceVersion"] = std::to_string(++version_);
     if (silentWatch) return;
     const std::string line = Json{{"type", type}, {"object", object}}.dump() + "\n";
+    log_.emplace_back(version_, line);
     for (const auto& watcher : watchers_) {
       watcher->lines.push_back(line);
       loop_.post([watcher] { flush(*watcher); });
@@ -182,6 +187,7 @@ class SlabStore final : public Transport {
 
   Loop& loop_;
   std::vector<std::shared_ptr<Watcher>> watchers_;
+  std::vector<std::pair<std::int64_t, std::string>> log_;
   std::int64_t version_ = 100;
   int uids_ = 0;
 };

@@ -1,0 +1,119 @@
+// The API behind the gateway, the landing page, host names, and bad options.
+#include <fstream>
+
+#include "fixture.hpp"
+#include "support/temp_dir.hpp"
+
+using namespace spawner;
+using namespace spawner::test;
+
+TEST_CASE("gateway: /api/ is the API, its prefix removed and told; an API that is away is a clear 502", "[integration]") {
+  GatewayFixture gateway;
+  auto api = std::make_unique<RawServer>(gateway.loop);
+  api->onBytes = [](RawPeer& peer) {
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(peer.received.size()) + "\r\nConnection: close\r\n\r\n" +
+              peer.received);
+  };
+  gateway.options.apiUpstream = "127.0.0.1:" + std::to_string(api->port());
+  gateway.begin();
+  const std::string answer = gateway.get("/api/backend/x/status?a=b");
+  CHECK(contains(answer, "GET /backend/x/status?a=b HTTP/1.1\r\n"));
+  CHECK(contains(answer, "X-Forwarded-Prefix: /api\r\n"));
+  CHECK(GatewayFixture::status(gateway.get("/api")) == "308");
+  api.reset();
+  const std::string away = gateway.get("/api/backends");
+  CHECK(GatewayFixture::status(away) == "502");
+  CHECK(contains(away, "ApiUnreachable"));
+}
+
+TEST_CASE("gateway: without an API there is nothing at /api/", "[integration]") {
+  GatewayFixture gateway;
+  gateway.begin();
+  CHECK(GatewayFixture::status(gateway.get("/api/backends")) == "404");
+}
+
+TEST_CASE("gateway: a path without its slash is redirected with its method", "[integration]") {
+  GatewayFixture gateway;
+  gateway.begin();
+  const std::string answer = gateway.get("/p/x?a=b");
+  CHECK(GatewayFixture::status(answer) == "308");
+  CHECK(contains(answer, "Location: /p/x/?a=b\r\n"));
+}
+
+TEST_CASE("gateway: a host name that is not allowed is refused with an explanation", "[integration]") {
+  gateway::Options options;
+  options.allowedHosts = {"gateway.test"};
+  GatewayFixture gateway(options);
+  std::unique_ptr<RawServer> sidecar;
+  gateway.store.add("spawner-x", GatewayFixture::ready(gateway.sidecar(sidecar)));
+  gateway.begin();
+  CHECK(GatewayFixture::status(gateway.get("/p/x/")) == "200");
+  const std::string refused = gateway.get("/p/x/", GatewayFixture::browser, "rebound.example.org:8080");
+  CHECK(GatewayFixture::status(refused) == "421");
+  CHECK(contains(refused, "rebound.example.org"));
+  CHECK(GatewayFixture::status(gateway.get("/", "", "127.0.0.1")) == "421");
+  CHECK(sidecar->peers.size() == 1);
+}
+
+TEST_CASE("gateway: the landing page has one button, and its texts are text", "[integration]") {
+  gateway::Options options;
+  options.apiUpstream = "127.0.0.1:1";
+  options.landingImage = "board\"><b>";
+  options.landingTitle = "New <board>";
+  GatewayFixture gateway(options);
+  gateway.begin();
+  const std::string page = gateway.get("/", GatewayFixture::browser);
+  CHECK(GatewayFixture::status(page) == "200");
+  CHECK(contains(page, "<button type=\"button\">New &lt;board&gt;</button>"));
+  CHECK(contains(page, "data-image=\"board&quot;&gt;&lt;b&gt;\""));
+  CHECK(contains(page, "script-src 'sha256-"));
+  CHECK(GatewayFixture::status(gateway.ask("POST / HTTP/1.1\r\nHost: gateway.test\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")) ==
+        "405");
+  const std::string head = gateway.ask("HEAD / HTTP/1.1\r\nHost: gateway.test\r\nConnection: close\r\n\r\n");
+  CHECK(GatewayFixture::status(head) == "200");
+  CHECK(head.ends_with("\r\n\r\n"));
+}
+
+TEST_CASE("gateway: the landing page can be a file", "[integration]") {
+  const TempDir dir;
+  const std::string path = dir / "landing.html";
+  std::ofstream(path) << "<p>mine</p>";
+  gateway::Options options;
+  options.landingPage = path;
+  GatewayFixture gateway(options);
+  gateway.begin();
+  const std::string page = gateway.get("/");
+  CHECK(page.ends_with("<p>mine</p>"));
+  CHECK(contains(page, "Content-Type: text/html"));
+}
+
+TEST_CASE("gateway: bad options are refused at the start, by name", "[integration]") {
+  struct Case {
+    const char* flag;
+    void (*spoil)(gateway::Options&);
+  };
+  const std::vector<Case> cases = {
+      {"--listen", [](gateway::Options& o) { o.listen = "nowhere"; }},
+      {"--listen", [](gateway::Options& o) { o.listen = "192.0.2.1:1"; }},
+      {"--domain", [](gateway::Options& o) { o.domains = {"http://x"}; }},
+      {"--api-upstream", [](gateway::Options& o) { o.apiUpstream = "api"; }},
+      {"--allowed-hosts", [](gateway::Options& o) { o.allowedHosts = {"x:1"}; }},
+      {"--landing-page", [](gateway::Options& o) { o.landingPage = "/nonexistent/page.html"; }},
+      {"--landing-image", [](gateway::Options& o) { o.landingImage = "x"; }},
+      {"--namespace", [](gateway::Options& o) { o.ns = ""; }},
+  };
+  Reactor loop;
+  SlabStore store(loop);
+  Metrics metrics;
+  const auto random = systemRandom();
+  for (const auto& [flag, spoil] : cases) {
+    gateway::Options options;
+    options.listen = "127.0.0.1:0";
+    spoil(options);
+    const auto made = gateway::start(role::Context{loop, store, *random, Logger(), metrics}, options);
+    INFO(flag);
+    REQUIRE_FALSE(made.ok());
+    INFO(made.error().message);
+    CHECK(contains(made.error().message, flag));
+  }
+}
