@@ -83,8 +83,9 @@ class EventStream:
                         self.events.append((round((time.monotonic() - self.began) * 1000, 1), json.loads("\n".join(data)), event_id))
                         self._new.notify_all()
                     data = []
-        except (OSError, http.client.HTTPException, ValueError):
-            pass  # closed by us or broken off: `ended` says that nothing will come
+        except (OSError, http.client.HTTPException, ValueError, AttributeError):
+            pass  # closed by us (http.client may then stumble over its own fields) or broken off: `ended` says that nothing will come
+        self._connection.close()
         with self._new:
             self.ended = True
             self._new.notify_all()

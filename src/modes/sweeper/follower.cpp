@@ -15,7 +15,8 @@ using session::SweepStep;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-std::string messageOf(const std::string& reason, const session::SessionLimits& limits) {
+std::string messageOf(const std::string& reason, const Target& target) {
+  const session::SessionLimits& limits = target.limits;
   if (reason == session::reasons::idle)
     return limits.grace == seconds(0) ? std::string("Its last use is over, and its grace period is 0 s.")
                                       : fmt::format("It was not used for its grace period of {} s.", limits.grace.count());
@@ -23,7 +24,8 @@ std::string messageOf(const std::string& reason, const session::SessionLimits& l
     return fmt::format("It reached its maximum lifetime of {} s.", limits.maxLifetime->count());
   if (reason == session::reasons::shutdown) return "The application asked to be ended.";
   if (reason == session::reasons::startTimeout)
-    return fmt::format("The application did not listen on its port within {} s.", limits.startupTimeout.count());
+    return fmt::format("The application did not listen on its port within {} s{}{}.", limits.startupTimeout.count(),
+                       target.portMessage.empty() ? "" : ": ", target.portMessage);
   return "Its sidecar ended it: " + reason + ".";
 }
 
@@ -205,7 +207,7 @@ void Follower::stateEnd(State state, const std::string& reason) {
   if (writer_.endWanted()) return;
   EndInfo end;
   end.reason = reason;
-  end.message = messageOf(reason, target_.limits);
+  end.message = messageOf(reason, target_);
   end.time = environment_.loop.wallNow();
   writer_.end(state, std::move(end));
 }

@@ -58,6 +58,7 @@ Result<Target> targetOf(const PodView& pod) {
   target.clusterIp = annotation(pod, names::clusterIpAnnotation);
   target.phase = phaseOf(pod);
   target.deleting = pod.meta.deleting;
+  target.portMessage = pod.portMessage;
   return target;
 }
 

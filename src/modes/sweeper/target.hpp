@@ -23,6 +23,8 @@ struct Target {
   Phase phase = Phase::Starting;
   bool deleting = false;
   session::SessionLimits limits;
+  /// Why the application cannot become Ready, where the node knows (names::listensOnPortCondition); may be empty.
+  std::string portMessage;
   /// Annotations that could not be read; the default stands in for them.
   std::vector<std::string> complaints;
 
