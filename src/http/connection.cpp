@@ -247,7 +247,7 @@ void Connection::checkDeadlines(TimePoint now) {
   const Duration passed = now - since_;
   if (blocked_ && now - progress_ >= limits.writeTimeout) {
     peerGone();
-  } else if (phase_ == Phase::Idle && passed >= limits.keepAliveTimeout) {
+  } else if (phase_ == Phase::Idle && passed >= (core_->draining ? limits.headTimeout : limits.keepAliveTimeout)) {
     close();
   } else if (phase_ == Phase::Head && passed >= limits.headTimeout) {
     refuse({408, "HeadTimeout", "The head of the request was not complete in time."});

@@ -85,6 +85,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void flushSoon();
   void answerDone();
   void breakOff();
+  bool tooSlow();
 
   std::shared_ptr<FrontCore> core_;  // null once closed
   Loop& loop_;

@@ -18,7 +18,6 @@ constexpr std::size_t smallPiece = 8 * 1024;
 }  // namespace
 
 void Connection::refuse(const Refusal& refusal) {
-  ++core_->stats.refused;
   phase_ = Phase::Exchange;  // without an exchange: nothing more is parsed
   finished_ = headSent_ = headRequest_ = false;
   answerRefusal(refusal);
@@ -26,12 +25,14 @@ void Connection::refuse(const Refusal& refusal) {
 
 /// An answer of the front's own, after which the connection is closed.
 void Connection::answerRefusal(const Refusal& refusal) {
+  ++core_->stats.refused;
   const Response answer = problem(refusal.status, refusal.reason, refusal.detail);
   HeadWriter writer(out_);
   writer.statusLine(answer.status);
   writer.endToEndFields(answer.headers);
   writer.field("Content-Length", std::to_string(answer.body.size()));
   writer.field("Connection", "close");
+  if (refusal.status == 503) writer.field("Retry-After", "1");
   if (const auto written = writer.finish(); written && !headRequest_) out_.append(answer.body);
   headSent_ = finished_ = closeAfter_ = unreadInput_ = true;
   if (running_) {
@@ -43,6 +44,7 @@ void Connection::answerRefusal(const Refusal& refusal) {
 
 void Connection::sendInterim(const ResponseHead& head) {
   if (!open() || headSent_ || minorVersion_ == 0) return;  // RFC 9110 §15.2: HTTP/1.0 knows no 1xx
+  if (tooSlow()) return;
   HeadWriter writer(out_);
   writer.statusLine(head.status, head.reason);
   writer.endToEndFields(head.headers);
@@ -93,10 +95,7 @@ void Connection::sendBody(std::string_view bytes) {
     return;
   }
   if (answerFraming_ == Framing::None) return;  // an answer to HEAD
-  if (unsent() > core_->options.limits.maxUnsentBytes) {
-    peerGone();
-    return;
-  }
+  if (tooSlow()) return;
   std::string chunkHead;
   if (answerFraming_ == Framing::Chunked) appendChunkHead(chunkHead, bytes.size());
   const std::string_view tail = answerFraming_ == Framing::Chunked ? chunkTail : std::string_view();
@@ -111,8 +110,10 @@ void Connection::sendBody(std::string_view bytes) {
 }
 
 void Connection::finish() {
-  if (!open()) return;
-  exchange_ = nullptr;
+  const bool wasOpen = open();
+  exchange_ = nullptr;  // in any case: the holder may destroy it right after
+  goneDue_ = false;
+  if (!wasOpen) return;
   if (!headSent_) {
     answerRefusal({500, "NoAnswer", "The server did not answer."});
     return;
@@ -147,10 +148,21 @@ void Connection::abandon() {
   }
 }
 
+/// Closes when more waits for the reader than is allowed.
+bool Connection::tooSlow() {
+  if (unsent() <= core_->options.limits.maxUnsentBytes) return false;
+  peerGone();
+  return true;
+}
+
 /// Closes so that the client cannot take what it got for a whole answer.
 void Connection::breakOff() {
   if (phase_ == Phase::Closed) return;
-  if (answerFraming_ == Framing::UntilClose || !headSent_) resetOnClose(socket_.get());
+  if (answerFraming_ == Framing::UntilClose || !headSent_) {
+    resetOnClose(socket_.get());
+  } else if (!blocked_) {
+    (void)writeSome(socket_.get(), std::string_view(out_).substr(outAt_));  // what was answered so far may go; the end is missing anyway
+  }
   peerGone();
 }
 
@@ -230,7 +242,7 @@ void Connection::push(std::initializer_list<std::string_view> pieces) {
 /// The kernel has the last byte of the answer.
 void Connection::answerDone() {
   if (std::exchange(counted_, false)) --core_->stats.exchanges;
-  if (closeAfter_) {
+  if (closeAfter_ || (core_->draining && leftover_.empty() && rest_.empty())) {
     token_.reset();
     // exchange_ is still there when the front answered in the handler's place: its onGone is yet to come.
     if (unreadInput_ || !body_.done() || readOff_ || !leftover_.empty() || !rest_.empty()) {

@@ -19,10 +19,10 @@ constexpr Duration acceptPause = std::chrono::milliseconds(100);  // without des
 /// Beyond maxConnections this many more are kept for the moment that a proper 503 takes; those beyond are cut off.
 constexpr std::size_t refusedAtOnce = 256;
 constexpr Refusal tooMany{503, "TooManyConnections", "The server has too many connections; try again soon."};
-/// Written without any state, when there is no descriptor left to hold a connection.
+/// Written without any state, when there is nothing left to hold a connection.
 constexpr std::string_view lastWords =
-    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 1\r\nContent-Length: 31\r\nConnection: close\r\n\r\n"
-    "The server is out of descriptors";
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 1\r\nContent-Length: 30\r\nConnection: close\r\n\r\n"
+    "The server is full; try again.";
 
 }  // namespace
 

@@ -35,7 +35,7 @@ struct FrontOptions {
 };
 
 struct FrontStats {
-  std::uint64_t accepted = 0, requests = 0, refused = 0;  // refused: answered by the front itself (400, 408, 431, 503)
+  std::uint64_t accepted = 0, requests = 0, refused = 0;  // refused: answered by the front itself (400, 408, 431, 500, 503)
   std::size_t connections = 0, exchanges = 0;
 };
 

@@ -285,6 +285,27 @@ TEST_CASE_METHOD(FrontFixture, "Drain: idle connections close, the last answers 
   CHECK(front->stats().connections == 0);
 }
 
+TEST_CASE_METHOD(FrontFixture, "Drain in the middle of an answer: it is finished, then the connection closes", "[integration]") {
+  start();
+  Client client = this->client();
+  client.send(get);
+  waitForExchanges(1);
+  ResponseHead head;
+  head.framing = Framing::Chunked;
+  exchanges[0]->sendHead(head);
+  exchanges[0]->sendBody("begun");
+  client.waitFor("begun");
+  bool done = false;
+  front->drain([&] { done = true; });
+  settle();
+  CHECK_FALSE(done);
+  exchanges[0]->sendBody("ended");
+  exchanges[0]->finish();
+  client.waitClosed();
+  CHECK(client.received.ends_with("5\r\nended\r\n0\r\n\r\n"));
+  waitFor("drained", [&] { return done; });
+}
+
 TEST_CASE_METHOD(FrontFixture, "Drain of an idle front is done in a later turn", "[integration]") {
   start();
   bool done = false;

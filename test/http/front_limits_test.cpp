@@ -166,6 +166,11 @@ TEST_CASE_METHOD(FrontFixture, "Beyond maxConnections clients are told 503, and 
 
 TEST_CASE_METHOD(FrontFixture, "Without descriptors clients are told 503, the loop does not spin, and service comes back",
                  "[integration]") {
+#ifdef __SANITIZE_ADDRESS__
+  // UBSan's check of vptrs opens a pipe to look at memory, and takes its failure for a broken object.
+  WARN("SKIPPED under sanitizers: they need descriptors themselves. The plain build runs it.");
+  return;
+#endif
   start({}, echoPath());
   Client before = client();
   before.send("GET /before HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -182,6 +187,8 @@ TEST_CASE_METHOD(FrontFixture, "Without descriptors clients are told 503, the lo
     a.waitFor("HTTP/1.1 503 ");
     b.waitFor("HTTP/1.1 503 ");
     a.waitClosed();
+    CHECK(a.has("Content-Length: 30\r\n"));
+    CHECK(a.received.size() - a.received.find("\r\n\r\n") - 4 == 30);
     // Nothing more is to be done: no turn of the loop may be busy. A spinning listener would run thousands.
     int turns = 0;
     (void)loop.runUntil([&] { return ++turns > 1000; }, 150ms);
