@@ -161,44 +161,89 @@ Result<std::shared_ptr<Schema::Node>> Schema::compileNode(const Json& openApi, c
   return node;
 }
 
-void Schema::applyDefaults(Json& value) const { defaults(*root_, value); }
+void Schema::applyDefaults(Json& value) const {
+  if (!complete(*root_, value)) defaults(*root_, value);
+}
+
+namespace {
+
+bool lacks(const Json* present, bool nullable) { return present == nullptr || (present->isNull() && !nullable); }
+
+}  // namespace
+
+/// No default is to be set. Asked first: editing would copy all that versions of an object share.
+bool Schema::complete(const Node& node, const Json& value) {
+  if (value.isObject()) {
+    for (const auto& [name, property] : node.properties) {
+      const Json* present = value.find(name);
+      if (property->fallback && lacks(present, property->nullable)) return false;
+      if (present != nullptr && !complete(*property, *present)) return false;
+    }
+    if (node.additional)
+      for (const auto& [name, member] : value.members())
+        if (!complete(*node.additional, member)) return false;
+  } else if (node.items) {
+    for (const Json& item : value.items())
+      if (!complete(*node.items, item)) return false;
+  }
+  return true;
+}
 
 void Schema::defaults(const Node& node, Json& value) {
   if (value.isObject()) {
     for (const auto& [name, property] : node.properties) {
-      const Json* present = value.find(name);
-      if (property->fallback && (present == nullptr || (present->isNull() && !property->nullable))) {
-        value.set(name, *property->fallback);
-        present = value.find(name);
-      }
-      // Editing copies what is shared: only go where a default can apply.
-      if (present != nullptr && (present->isObject() || present->isArray())) defaults(*property, value.edit(name));
+      if (property->fallback && lacks(value.find(name), property->nullable)) value.set(name, *property->fallback);
+      if (const Json* present = value.find(name); present != nullptr && !complete(*property, *present))
+        defaults(*property, value.edit(name));
     }
-    if (node.additional)
-      for (const auto& [name, unused] : Json(value).members()) defaults(*node.additional, value.edit(name));
+    if (node.additional) {
+      const Json before = value;  // editing copies what this still holds
+      for (const auto& [name, member] : before.members())
+        if (!complete(*node.additional, member)) defaults(*node.additional, value.edit(name));
+    }
   } else if (value.isArray() && node.items) {
     for (Json& item : value.editItems()) defaults(*node.items, item);
   }
 }
 
-void Schema::prune(Json& value, std::vector<std::string>& unknown) const { prune(*root_, value, "", true, unknown); }
+void Schema::prune(Json& value, std::vector<std::string>& unknown) const {
+  if (!known(*root_, value, true)) prune(*root_, value, "", true, unknown);
+}
+
+namespace {
+
+bool isTypeMeta(bool root, std::string_view name) { return root && (name == "apiVersion" || name == "kind" || name == "metadata"); }
+
+}  // namespace
+
+bool Schema::known(const Node& node, const Json& value, bool root) {
+  if (value.isObject()) {
+    for (const auto& [name, member] : value.members()) {
+      if (isTypeMeta(root, name)) continue;
+      const Node* property = node.property(name);
+      if (property == nullptr) property = node.additional.get();
+      if (property == nullptr ? !node.preserve : !known(*property, member, false)) return false;
+    }
+  } else if (node.items) {
+    for (const Json& item : value.items())
+      if (!known(*node.items, item, false)) return false;
+  }
+  return true;
+}
 
 void Schema::prune(const Node& node, Json& value, const std::string& path, bool root, std::vector<std::string>& unknown) {
   if (value.isObject()) {
-    std::vector<std::string> gone;
-    for (const auto& [name, member] : Json(value).members()) {
-      if (root && (name == "apiVersion" || name == "kind" || name == "metadata")) continue;
+    const Json before = value;  // editing copies what this still holds
+    for (const auto& [name, member] : before.members()) {
+      if (isTypeMeta(root, name)) continue;
       const Node* property = node.property(name);
       if (property == nullptr) property = node.additional.get();
       if (property != nullptr) {
-        if (member.isObject() || member.isArray()) prune(*property, value.edit(name), join(path, name), false, unknown);
+        if (!known(*property, member, false)) prune(*property, value.edit(name), join(path, name), false, unknown);
       } else if (!node.preserve) {
-        gone.push_back(name);
+        value.remove(name);
+        unknown.push_back(join(path, name));
       }
-    }
-    for (const std::string& name : gone) {
-      value.remove(name);
-      unknown.push_back(join(path, name));
     }
   } else if (value.isArray() && node.items) {
     std::size_t index = 0;

@@ -31,6 +31,8 @@ class Schema {
   struct Node;
   explicit Schema(std::shared_ptr<const Node> root) : root_(std::move(root)) {}
   static Result<std::shared_ptr<Node>> compileNode(const Json& openApi, const std::string& path);
+  static bool complete(const Node& node, const Json& value);
+  static bool known(const Node& node, const Json& value, bool root);
   static void defaults(const Node& node, Json& value);
   static void prune(const Node& node, Json& value, const std::string& path, bool root, std::vector<std::string>& unknown);
   static void validate(const Node& node, const Json& value, const Json* old, const Json& rootValue, const std::string& path,

@@ -37,15 +37,16 @@ void validateLease(const Json& lease, FieldErrors& errors) {
 
 }  // namespace
 
-void Strategies::decode(const ResourceType& type, Json& object, std::vector<std::string>& unknown) const {
+void Strategies::decode(const ResourceType& type, Json& object, const Json* current, std::vector<std::string>& unknown) const {
   if (&type == &types::slabs) {
     slabs_.prune(object, unknown);
     slabs_.applyDefaults(object);
-  } else if (&type == &types::pods) {
-    podStrategy::setDefaults(object);
-  } else if (&type == &types::services) {
-    serviceStrategy::setDefaults(object);
+    return;
   }
+  const Json *spec = object.find("spec"), *before = current != nullptr ? current->find("spec") : nullptr;
+  if (spec == nullptr || (before != nullptr && *spec == *before)) return;
+  if (&type == &types::pods) podStrategy::setDefaults(object);
+  if (&type == &types::services) serviceStrategy::setDefaults(object);
 }
 
 void Strategies::prepareCreate(const ResourceType& type, Json& object) const {
@@ -53,7 +54,7 @@ void Strategies::prepareCreate(const ResourceType& type, Json& object) const {
   if (type.custom) {
     object.remove("status");
     std::vector<std::string> none;
-    decode(type, object, none);  // a default for status itself, if the schema has one
+    decode(type, object, nullptr, none);  // a default for status itself, if the schema has one
   }
   if (&type == &types::pods) podStrategy::prepareCreate(object);
   if (&type == &types::services) object.set("status", Json::object({{"loadBalancer", Json::object()}}));

@@ -16,7 +16,8 @@ class Strategies {
   explicit Strategies(Schema slabs) : slabs_(std::move(slabs)) {}
 
   /// Removes what the type does not know (slabs only: built-in types have no schema here) and sets defaults. `unknown` gets the paths.
-  void decode(const ResourceType& type, Json& object, std::vector<std::string>& unknown) const;
+  /// `current`: the stored version, whose defaults are set already; null for a creation.
+  void decode(const ResourceType& type, Json& object, const Json* current, std::vector<std::string>& unknown) const;
   /// Resets the status, sets generation and the defaults that only a new object gets.
   void prepareCreate(const ResourceType& type, Json& object) const;
   /// Keeps what this door may not touch: the status on the main one, all but the status on the other; counts generation.

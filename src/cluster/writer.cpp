@@ -52,7 +52,8 @@ void pruneMeta(Json& object, std::vector<std::string>& unknown) {
                                                       "uid"};
   const Json* meta = object.find("metadata");
   if (meta == nullptr) return;
-  for (const auto& [name, value] : Json(*meta).members()) {
+  const Json before = *meta;  // editing copies what this still holds
+  for (const auto& [name, value] : before.members()) {
     const bool foreign = std::find(known.begin(), known.end(), name) == known.end();
     if (foreign) unknown.push_back("metadata." + name);
     if (foreign || value.isNull() || name == "managedFields" || name == "selfLink") object.edit("metadata").remove(name);
@@ -62,7 +63,8 @@ void pruneMeta(Json& object, std::vector<std::string>& unknown) {
 void mergeStringData(Json& secret) {
   const Json* plain = secret.find("stringData");
   if (plain == nullptr) return;
-  for (const auto& [key, value] : Json(*plain).members()) secret.edit("data").set(key, base64Encode(value.text()));
+  const Json before = *plain;
+  for (const auto& [key, value] : before.members()) secret.edit("data").set(key, base64Encode(value.text()));
   secret.remove("stringData");
 }
 
@@ -123,11 +125,12 @@ std::optional<Failure> Writer::checkNamespace(const ResourceType& type, std::str
   return failure;
 }
 
-std::vector<std::string> Writer::decode(const ResourceType& type, Json& object, const std::vector<std::string>& repeated) const {
+std::vector<std::string> Writer::decode(const ResourceType& type, Json& object, const Json* current,
+                                        const std::vector<std::string>& repeated) const {
   std::vector<std::string> unknown;
   pruneMeta(object, unknown);
   if (&type == &types::secrets) mergeStringData(object);
-  strategies_.decode(type, object, unknown);
+  strategies_.decode(type, object, current, unknown);
   std::vector<std::string> words;
   for (const std::string& path : repeated) words.push_back(fmt::format("duplicate field \"{}\"", path));
   for (const std::string& path : unknown) words.push_back(fmt::format("unknown field \"{}\"", path));
@@ -138,7 +141,7 @@ Outcome<Written> Writer::create(const ResourceType& type, std::string_view ns, J
                                 const WriteOptions& options) {
   if (auto failure = checkBody(type, ns, body)) return *failure;
   if (auto failure = checkNamespace(type, ns, body.textAt({"metadata", "name"}))) return *failure;
-  std::vector<std::string> warnings = decode(type, body, repeated);
+  std::vector<std::string> warnings = decode(type, body, nullptr, repeated);
   if (options.validation == FieldValidation::Strict && !warnings.empty())
     return failures::badRequest(fmt::format("{0} in version \"{1}\" cannot be handled as a {0}: strict decoding error: {2}", type.kind,
                                             type.version, joined(warnings)));
@@ -187,7 +190,7 @@ Outcome<Written> Writer::replace(const ResourceType& type, std::string_view ns, 
   if (given.empty()) return failures::badRequest("the name of the object must be set: it is empty in the body");
   if (given != name)
     return failures::badRequest(fmt::format("the name of the object ({}) does not match the name on the URL ({})", given, name));
-  std::vector<std::string> warnings = decode(type, body, repeated);
+  std::vector<std::string> warnings = decode(type, body, nullptr, repeated);
   if (options.validation == FieldValidation::Strict && !warnings.empty())
     return failures::badRequest(fmt::format("{0} in version \"{1}\" cannot be handled as a {0}: strict decoding error: {2}", type.kind,
                                             type.version, joined(warnings)));
@@ -227,7 +230,7 @@ Outcome<Written> Writer::patch(const ResourceType& type, std::string_view ns, st
   if (changed.textAt({"metadata", "name"}) != name)
     return failures::badRequest(
         fmt::format("the name of the object ({}) does not match the name on the URL ({})", changed.textAt({"metadata", "name"}), name));
-  std::vector<std::string> warnings = decode(type, changed, {});
+  std::vector<std::string> warnings = decode(type, changed, &current->json(), {});
   if (options.validation == FieldValidation::Strict && !warnings.empty())
     return failures::invalidKind(
         "", "", "", {{FieldError::Kind::Invalid, "patch", Json(changed.dump()).dump(), "strict decoding error: " + joined(warnings)}});

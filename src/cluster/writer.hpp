@@ -70,7 +70,8 @@ class Writer {
   std::optional<Failure> checkBody(const ResourceType& type, std::string_view ns, Json& body) const;
   std::optional<Failure> checkNamespace(const ResourceType& type, std::string_view ns, std::string_view name) const;
   /// Prunes and defaults; gives the words for what was unknown or repeated.
-  std::vector<std::string> decode(const ResourceType& type, Json& object, const std::vector<std::string>& repeated) const;
+  std::vector<std::string> decode(const ResourceType& type, Json& object, const Json* current,
+                                  const std::vector<std::string>& repeated) const;
   Outcome<Written> insert(const ResourceType& type, std::string_view ns, Json object, std::vector<std::string> warnings,
                           const WriteOptions& options);
   Outcome<Written> update(const ObjectPtr& current, bool status, Json changed, bool isPatch, std::vector<std::string> warnings,
