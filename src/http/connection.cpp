@@ -102,9 +102,9 @@ bool Connection::deliver() {
   if (goneDue_) {
     if (!exchange_->onGone_) return false;
     ExchangeImpl* exchange = std::exchange(exchange_, nullptr);
-    const auto callback = std::make_unique<UniqueFunction<void()>>(std::move(exchange->onGone_));
+    UniqueFunction<void()> callback = std::move(exchange->onGone_);
     exchange->connection_ = nullptr;
-    (*callback)();
+    callback();
     return true;
   }
   if (drainedDue_) {
