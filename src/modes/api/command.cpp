@@ -16,7 +16,9 @@ void addOptions(CLI::App& command, Options& o) {
     return command.add_option(flag, target, help)->envname(env)->capture_default_str();
   };
   add("--namespace", o.ns, "SPAWNER_NAMESPACE", "Namespace of the backends");
-  add("--port", o.port, "SPAWNER_PORT", "Port to listen on, on all addresses");
+  // Not SPAWNER_PORT or SPAWNER_API_PORT: a Service named spawner or spawner-api puts those into the environment of pods
+  // ("tcp://10.0.0.1:8080").
+  add("--port", o.port, "SPAWNER_LISTEN_PORT", "Port to listen on, on all addresses");
   add("--listen", o.listen, "SPAWNER_LISTEN", "ADDRESS:PORT to listen on, instead of --port");
   add("--url-template", o.urlTemplate, "SPAWNER_URL_TEMPLATE", "URL of a backend; {} becomes its name");
   add("--api-server-base", o.apiServerBase, "SPAWNER_API_SERVER_BASE", "URL of this API, for readyUrl and statusUrl");

@@ -34,9 +34,8 @@ http::Response landing(const Options& options) {
         "<main>\n<h1>Spawner</h1>\n<p class=\"soft\">Sessions are at <code>/p/&lt;name&gt;/</code>.</p>\n" + api + "</main>", {});
   }
   const std::string body = fmt::format(
-      "<main data-image=\"{}\">\n<h1>{}</h1>\n<p class=\"soft\">It starts in a moment, is yours alone, and ends when it has not been used "
-      "for a while."
-      "</p>\n<button type=\"button\">{}</button>\n<p id=\"note\" role=\"status\"></p>\n"
+      "<main data-image=\"{}\">\n<h1>{}</h1>\n<p class=\"soft\">It starts in a moment, and ends when nobody has used it for a "
+      "while.</p>\n<button type=\"button\">{}</button>\n<p id=\"note\" role=\"status\"></p>\n"
       "<noscript><p>The button needs JavaScript.</p></noscript>\n<p><small><a href=\"/api/backends\">What runs "
       "now</a></small></p>\n</main>",
       htmlEscape(options.landingImage), htmlEscape(options.landingTitle), htmlEscape(options.landingTitle));

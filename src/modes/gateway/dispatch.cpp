@@ -62,26 +62,19 @@ void Gateway::session(ExchangePtr exchange, Route route) {
 void Gateway::found(ExchangePtr exchange, Route route, const role::SlabPtr& slab) {
   const State state = slab->state();
   if (state == State::Ready) return toSession(std::move(exchange), route, *slab);
-  if (!isTerminal(state)) return notReady(std::move(exchange), std::move(route), slab);
-  // The waiting page of a session's own host reads the states there, the end too.
-  if (setup_.api && route.prefix.empty() && exchange->head().path() == statusStreamPath(route.name))
-    return notReady(std::move(exchange), std::move(route), slab);
-  auto response = ended(exchange->head(), *slab);
-  refuse(std::move(exchange), std::move(response));
-}
-
-void Gateway::notReady(ExchangePtr exchange, Route route, const role::SlabPtr& slab) {
   const http::RequestHead& head = exchange->head();
-  // On a session's own host the page can only ask that host (CSP: same origin). Before Ready there is no application whose path this could
-  // be.
+  // On a session's own host the waiting page can only ask that host (CSP: same origin). While the session is not Ready there is no
+  // application whose path this could be.
   if (setup_.api && route.prefix.empty() && head.path() == statusStreamPath(route.name))
     return toApi(std::move(exchange), "/backend/" + route.name + "/status/stream");
-  if (role::isNavigation(head)) {
-    metrics_.waitingPages.add();
-    auto response = starting(head, route, slab.get(), setup_.api.has_value());
-    return answer(std::move(exchange), std::move(response));
+  if (isTerminal(state)) {
+    auto response = ended(head, *slab);
+    return refuse(std::move(exchange), std::move(response));
   }
-  hold(std::move(exchange), std::move(route));
+  if (!role::isNavigation(head)) return hold(std::move(exchange), std::move(route));
+  metrics_.waitingPages.add();
+  auto response = starting(head, route, slab.get(), setup_.api.has_value());
+  answer(std::move(exchange), std::move(response));
 }
 
 }  // namespace spawner::gateway

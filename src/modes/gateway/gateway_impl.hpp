@@ -53,7 +53,6 @@ class Gateway final : public GatewayRole {
   void landing(ExchangePtr exchange);
   void session(ExchangePtr exchange, Route route);
   void found(ExchangePtr exchange, Route route, const role::SlabPtr& slab);
-  void notReady(ExchangePtr exchange, Route route, const role::SlabPtr& slab);
   // hold.cpp: what waits
   void lookUp(ExchangePtr exchange, Route route);
   void lookedUp(std::uint64_t id, const Result<role::SlabPtr>& slab);

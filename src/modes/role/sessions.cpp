@@ -1,6 +1,5 @@
 #include "modes/role/sessions.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include "base/text.hpp"
@@ -47,8 +46,7 @@ Sessions::Sessions(Context& context, k8s::Client& client, SessionsOptions option
       client_(client),
       options_(std::move(options)),
       decode_(decode),
-      tokens_(2 * options_.lookupsPerSecond),
-      tokensAt_(context.loop.now()),
+      budget_(options_.lookupsPerSecond, 2 * options_.lookupsPerSecond),
       informer_(context.loop, client, context.random, reflectorOptions(options_), std::move(decode), context.log) {
   informer_.onChange([this](const std::string&, const SlabPtr& before, const SlabPtr& after) { changed(before, after); });
 }
@@ -107,16 +105,6 @@ void Sessions::expire() {
   }
 }
 
-bool Sessions::takeToken() {
-  const double burst = std::max(1.0, 2 * options_.lookupsPerSecond);
-  const TimePoint now = context_.loop.now();
-  tokens_ = std::min(burst, tokens_ + std::chrono::duration<double>(now - tokensAt_).count() * options_.lookupsPerSecond);
-  tokensAt_ = now;
-  if (tokens_ < 1) return false;
-  tokens_ -= 1;
-  return true;
-}
-
 Pending Sessions::lookup(const std::string& name, Found found) {
   const std::uint64_t id = nextWaiter_++;
   Waiter& waiter = waiters_[id];
@@ -132,7 +120,7 @@ Pending Sessions::lookup(const std::string& name, Found found) {
     answerSoon(Error{ErrorKind::NotFound, "there is no session of this name", std::nullopt});
   } else if (const auto running = lookups_.find(name); running != lookups_.end()) {
     running->second.waiters.push_back(id);
-  } else if (lookups_.size() >= options_.maxLookups || !takeToken()) {
+  } else if (lookups_.size() >= options_.maxLookups || budget_.take(context_.loop.now()) > Duration::zero()) {
     ++counts_.lookupsRefused;
     answerSoon(Error{ErrorKind::Limit, "too many look-ups of unknown names", std::chrono::seconds(1)});
   } else {

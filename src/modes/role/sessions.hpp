@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "k8s/informer.hpp"
+#include "k8s/token_bucket.hpp"
 #include "modes/role/role.hpp"
 #include "spawner/backend.hpp"
 
@@ -26,7 +27,7 @@ struct SessionsOptions {
   std::string prefix;  // an object's name is prefix + short name; others are not seen
   Duration rememberEnds = std::chrono::minutes(10);
   std::size_t rememberEndsMax = 10'000;  // beyond: the oldest is forgotten
-  double lookupsPerSecond = 50;          // live GETs; burst: twice as many
+  double lookupsPerSecond = 50;          // live GETs; burst: twice as many; 0: no limit
   std::size_t maxLookups = 100;          // under way at once
   Duration missTtl = std::chrono::seconds(1);
   std::size_t maxMisses = 10'000;
@@ -89,7 +90,6 @@ class Sessions {
   void tell(const std::string& name, const SlabPtr& slab);
   void remember(const std::string& name, SlabPtr slab);
   void expire();
-  bool takeToken();
   void get(const std::string& name, std::uint64_t waiter);
   void got(const std::string& name, const Result<std::string>& answer);
   Result<SlabPtr> read(const std::string& name, const Result<std::string>& answer);
@@ -107,8 +107,7 @@ class Sessions {
   std::map<std::uint64_t, Waiter> waiters_;
   std::map<std::string, Lookup> lookups_;
   std::uint64_t nextWaiter_ = 0;
-  double tokens_;
-  TimePoint tokensAt_;
+  k8s::TokenBucket budget_;
   Counts counts_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // watched by whoever calls out
   k8s::Informer<Slab> informer_;
