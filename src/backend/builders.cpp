@@ -80,8 +80,11 @@ void setEnv(Json& container, const std::vector<std::pair<std::string, std::strin
 }
 
 void prepareApplication(Json& container, const Slab& slab, const PodOptions& options) {
-  std::vector<std::pair<std::string, std::string>> env = {{std::string(names::portEnv), std::to_string(slab.spec.httpPort)},
-                                                          {std::string(names::nameEnv), shortName(slab.meta, options.prefix)}};
+  const SidecarPorts ports = sidecarPorts(slab.spec);
+  std::vector<std::pair<std::string, std::string>> env = {
+      {std::string(names::portEnv), std::to_string(slab.spec.httpPort)},
+      {std::string(names::nameEnv), shortName(slab.meta, options.prefix)},
+      {std::string(names::localUrlEnv), "http://127.0.0.1:" + std::to_string(ports.local)}};
   if (std::string url = outsideUrl(slab.meta, options.urlTemplate, options.prefix); !url.empty())
     env.emplace_back(names::urlEnv, std::move(url));
   setEnv(container, env);
@@ -89,7 +92,7 @@ void prepareApplication(Json& container, const Slab& slab, const PodOptions& opt
   Json& lifecycle = container["lifecycle"];
   if (!lifecycle.is_object()) lifecycle = Json::object();
   if (!lifecycle.contains("preStop") || lifecycle["preStop"].is_null())
-    lifecycle["preStop"] = {{"httpGet", {{"path", "/_hold"}, {"port", sidecarPorts(slab.spec).admin}, {"scheme", "HTTP"}}}};
+    lifecycle["preStop"] = {{"httpGet", {{"path", "/_hold"}, {"port", ports.admin}, {"scheme", "HTTP"}}}};
 }
 
 Json sidecarContainer(const Slab& slab, const PodOptions& options) {

@@ -85,6 +85,7 @@ TEST_CASE("the application is told its port and name, and keeps what is its own"
   const json& app = p["spec"]["containers"][0];
   CHECK(envOf(app, "PORT")["value"] == "3000");
   CHECK(envOf(app, "SPAWNER_NAME")["value"] == "abc");
+  CHECK(envOf(app, "SPAWNER_LOCAL_URL")["value"] == "http://127.0.0.1:9092");
   CHECK(envOf(app, "SPAWNER_URL")["value"] == "https://abc.example.org/abc");
   CHECK(app["env"][0]["name"] == "PORT");  // before what refers to it
   CHECK(envOf(app, "A")["value"] == "$(PORT)");
