@@ -121,7 +121,7 @@ std::optional<Failure> apply(Json& root, const Json& operation) {
   if (op == "remove") return removeAt(root, *path) ? std::nullopt : std::optional(missing(pathText));
   if (op == "move" || op == "copy") {
     const std::string_view fromText = operation.textAt({"from"});
-    const auto from = pointerOf(fromText);
+    const auto from = operation.find("from") != nullptr ? pointerOf(fromText) : std::nullopt;
     const Json* found = from ? at(root, *from) : nullptr;
     if (found == nullptr) return missing(fromText);
     if (op == "move" && path->size() > from->size() && std::equal(from->begin(), from->end(), path->begin()))
