@@ -72,8 +72,12 @@ void Run::startAnswer(http::ResponseHead head) {
 void Run::becomeTunnel(http::ResponseHead head, std::string_view rest) {
   const bool webSocket = head.headers.hasToken("Upgrade", "websocket");
   if (target_.editAnswer) target_.editAnswer(head);
-  ++owner_.counters_.upgrades;
   http::Upgraded client = exchange_->upgrade(head);
+  if (!client.socket) {  // the client is gone, or the head could not be written
+    ++owner_.counters_.clientGone;
+    return end();
+  }
+  ++owner_.counters_.upgrades;
   owner_.tunnels_.add(std::move(client), connection_->release(), std::string(rest), webSocket);
   end();
 }
@@ -91,9 +95,10 @@ void Run::takeBody(std::string_view& bytes) {
   pauseReading();
 }
 
-/// Back-pressure: while the client has not taken what it got, nothing more is read. So at most one buffer of an answer is held.
+/// Back-pressure: while the client has not taken what it got, nothing more is read. (A little that is not sent yet means nothing: the front
+/// gathers small pieces.) So at most a buffer and a half of an answer is held.
 void Run::pauseReading() {
-  if (readPaused_ || exchange_->unsent() == 0) return;
+  if (readPaused_ || exchange_->unsent() <= owner_.options_.bufferBytes / 2) return;
   readPaused_ = true;
   if (drainHooked_) return;
   drainHooked_ = true;

@@ -3,6 +3,12 @@
 #include "proxy/respond.hpp"
 
 namespace spawner::proxy {
+namespace {
+
+/// No server gives an idle connection up this fast; and if one did, what may be repeated is.
+constexpr Duration trustedIdle = std::chrono::milliseconds(100);
+
+}  // namespace
 
 Run::Run(Proxy& owner, std::unique_ptr<http::Exchange> exchange, Target target)
     : owner_(owner),
@@ -10,9 +16,14 @@ Run::Run(Proxy& owner, std::unique_ptr<http::Exchange> exchange, Target target)
       target_(std::move(target)),
       parser_({.maxBytes = owner.options_.maxHeadBytes, .maxFields = owner.options_.maxHeadFields}) {}
 
+Result<std::string> Run::headBytes() const {
+  const http::RequestHead& head = exchange_->head();
+  return upstreamHead(head, exchange_->peer(), head.host().empty() ? target_.address.toString() : std::string(), target_.edit);
+}
+
 void Run::start() {
   const http::RequestHead& head = exchange_->head();
-  auto bytes = upstreamHead(head, exchange_->peer(), head.host().empty() ? target_.address.toString() : std::string(), target_.edit);
+  auto bytes = headBytes();
   const std::weak_ptr<Run> weak = weak_from_this();
   exchange_->onGone([weak] {
     const auto self = weak.lock();
@@ -20,22 +31,29 @@ void Run::start() {
     ++self->owner_.counters_.clientGone;
     self->end();
   });
+  if (head.upgrade && owner_.tunnels_.count() >= owner_.options_.maxTunnels)
+    return refuse(503, "TooManyTunnels", "too many upgraded connections are open here");
   if (!bytes) {
     owner_.log_.error("a request cannot be forwarded", {{"error", bytes.error()}});
-    auto exchange = std::move(exchange_);
-    end();
-    return respond(std::move(exchange), ownAnswer(500, "Internal", bytes.error().message));
+    return refuse(500, "Internal", bytes.error().message);
   }
   out_ = std::move(*bytes);
   bodyEnded_ = head.framing == http::Framing::None || (head.framing == http::Framing::Length && head.contentLength == 0);
   connect(true);
 }
 
+void Run::refuse(int status, std::string_view reason, std::string_view detail) {
+  auto exchange = std::move(exchange_);
+  end();
+  respond(std::move(exchange), ownAnswer(status, reason, detail));
+}
+
 void Run::connect(bool allowPooled) {
   fromPool_ = false;
   if (allowPooled) {
     const bool repeatable = isIdempotent(exchange_->head().method) && bodyEnded_;
-    auto pooled = owner_.pool_.take(target_.address, repeatable ? Duration::max() : owner_.options_.unsafeReuseWithin);
+    auto pooled = repeatable ? owner_.pool_.take(target_.address, Duration::max(), trustedIdle)
+                             : owner_.pool_.take(target_.address, owner_.options_.unsafeReuseWithin);
     fromPool_ = pooled != nullptr;
     if (fromPool_) {
       ++owner_.counters_.upstreamReuses;
@@ -54,6 +72,8 @@ void Run::connect(bool allowPooled) {
     });
     return;
   }
+  const Duration deadPeer = owner_.options_.tunnels.deadPeerLimit;
+  if (!target_.address.loopback() && deadPeer > Duration::zero()) setDeadPeerLimit(socket->get(), deadPeer);
   setDeadline(owner_.options_.connectTimeout);
   use(std::make_unique<UpstreamConnection>(owner_.loop_, std::move(*socket)));
   updateInterest();
@@ -106,7 +126,7 @@ void Run::sendBody(std::string_view bytes) {
       const IoResult put = writeSome(connection_->fd(), bytes);
       if (put.kind == IoResult::Kind::Failed) return breakUpload();
       if (put.kind == IoResult::Kind::Bytes) bytes.remove_prefix(put.bytes);
-      if (bytes.empty()) return setDeadline(phase_ == Phase::AwaitingHead ? owner_.options_.headTimeout : owner_.options_.stallTimeout);
+      if (bytes.empty()) return setDeadline(owner_.options_.stallTimeout);
     }
     out_ += bytes;
   }
@@ -132,7 +152,7 @@ void Run::flush() {
     if (put.kind == IoResult::Kind::Failed) return breakUpload();
     if (put.kind == IoResult::Kind::Bytes) {
       written_ += put.bytes;
-      if (phase_ == Phase::Sending || phase_ == Phase::Body) setDeadline(owner_.options_.stallTimeout);
+      setDeadline(owner_.options_.stallTimeout);
       if (put.bytes == out_.size())
         std::string().swap(out_);  // nothing is held while nothing is pending
       else
@@ -140,16 +160,14 @@ void Run::flush() {
     }
   }
   if (!out_.empty()) return;
-  if (bodyEnded_ && phase_ == Phase::Sending) return requestSent();
+  if (bodyEnded_ && phase_ == Phase::Sending) {
+    phase_ = Phase::AwaitingHead;
+    return setDeadline(owner_.options_.headTimeout);
+  }
   if (bodyPaused_ && !bodyEnded_) {
     bodyPaused_ = false;
     exchange_->resumeBody();
   }
-}
-
-void Run::requestSent() {
-  phase_ = Phase::AwaitingHead;
-  setDeadline(owner_.options_.headTimeout);
 }
 
 /// The upstream's side takes nothing more. It may have answered before (413, 401): what it said is still to be read.
@@ -167,8 +185,7 @@ void Run::breakUpload() {
 bool Run::retry() {
   if (!fromPool_ || heardAnything_ || bodyTaken_) return false;
   if (written_ > 0 && !isIdempotent(exchange_->head().method)) return false;
-  const http::RequestHead& head = exchange_->head();
-  auto bytes = upstreamHead(head, exchange_->peer(), head.host().empty() ? target_.address.toString() : std::string(), target_.edit);
+  auto bytes = headBytes();
   if (!bytes) return false;
   ++owner_.counters_.retries;
   connection_.reset();

@@ -31,6 +31,8 @@ class Run final : public std::enable_shared_from_this<Run>, private UpstreamConn
   enum class Phase { Connecting, Sending, AwaitingHead, Body, Ended };
 
   // run.cpp: to the upstream
+  [[nodiscard]] Result<std::string> headBytes() const;
+  void refuse(int status, std::string_view reason, std::string_view detail);
   void connect(bool allowPooled);
   void connected();
   void use(std::unique_ptr<UpstreamConnection> connection);
@@ -39,7 +41,6 @@ class Run final : public std::enable_shared_from_this<Run>, private UpstreamConn
   void endBody();
   void flush();
   void breakUpload();
-  void requestSent();
   [[nodiscard]] bool retry();
   void updateInterest();
   void setDeadline(Duration limit);

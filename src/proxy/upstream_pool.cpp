@@ -18,16 +18,17 @@ bool stillQuiet(int fd) {
 
 }  // namespace
 
-std::unique_ptr<UpstreamConnection> UpstreamPool::take(const SocketAddress& address, Duration maxIdle) {
+std::unique_ptr<UpstreamConnection> UpstreamPool::take(const SocketAddress& address, Duration maxIdle, Duration lookAfter) {
   const auto found = byAddress_.find(keyOf(address));
   if (found == byAddress_.end()) return nullptr;
   for (std::size_t left = found->second.size(); left > 0; --left) {
     const auto entry = found->second.back();
-    if (loop_.now() - entry->since > maxIdle) return nullptr;  // the others are older still
+    const Duration idle = loop_.now() - entry->since;
+    if (idle > maxIdle) return nullptr;  // the others are older still
     auto connection = std::move(entry->connection);
     connection->setListener(nullptr);
     drop(entry);  // the last one takes `found` with it
-    if (stillQuiet(connection->fd())) return connection;
+    if (idle < lookAfter || stillQuiet(connection->fd())) return connection;
   }
   return nullptr;
 }

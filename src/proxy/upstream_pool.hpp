@@ -25,9 +25,10 @@ class UpstreamPool {
  public:
   UpstreamPool(Loop& loop, PoolOptions options) : loop_(loop), options_(options) {}
 
-  /// The connection used last, if it was idle for no longer than maxIdle; else null. It was seen alive a moment ago; it may still be
-  /// closing.
-  std::unique_ptr<UpstreamConnection> take(const SocketAddress& address, Duration maxIdle = Duration::max());
+  /// The connection used last, if it was idle for no longer than maxIdle; else null. One that lay for lookAfter or longer is asked once
+  /// more whether it is quiet (a system call); another is only known to have been so a turn ago. It may still be closing.
+  std::unique_ptr<UpstreamConnection> take(const SocketAddress& address, Duration maxIdle = Duration::max(),
+                                           Duration lookAfter = Duration::zero());
   /// Keeps a connection whose last answer is complete, for at most min(idleTimeout, limit). Beyond a bound the one unused longest is
   /// closed.
   void put(const SocketAddress& address, std::unique_ptr<UpstreamConnection> connection, Duration limit = Duration::max());

@@ -25,7 +25,7 @@ struct TunnelFixture : ProxyFixture {
   void open(const std::string& protocol = "websocket") {
     ws = client();
     ws->send(upgradeRequest("Upgrade", protocol));
-    wait("the upgrade request", [&] { return !upstream.peers.empty() && contains(upstream.last().received, "\r\n\r\n"); });
+    wait("the upgrade request", [&] { return !upstream.peers.empty() && contains(upstream.last().received, "Upgrade: " + protocol); });
     up = &upstream.last();
     up->send(switching(protocol));
     waitText(*ws, "\r\n\r\n");
@@ -103,6 +103,39 @@ TEST_CASE("the token lives as long as the tunnel", "[integration]") {
   f.wait("the token's end", [&] { return f.tokens == 0; });
   f.wait("both sides' end", [&] { return (how == 0 || f.ws->over() || !f.ws->isOpen()) && (how == 1 || f.up->over()); });
   CHECK(f.proxy->counters().tunnels == 0);
+}
+
+TEST_CASE("a client that is gone when the 101 comes leaves nothing behind", "[integration]") {
+  TunnelFixture f;
+  f.start();
+  auto client = f.client();
+  client->send(upgradeRequest());
+  f.wait("the upgrade request", [&] { return !f.upstream.peers.empty() && contains(f.upstream.last().received, "\r\n\r\n"); });
+  f.upstream.last().send(switching());  // the proxy sees this first, and then that nobody is there to take it
+  client->reset();
+  f.wait("the upstream's connection to end", [&] { return f.upstream.last().over(); });
+  CHECK(f.tokens == 0);
+  CHECK(f.proxy->counters().tunnels == 0);
+  CHECK(f.proxy->counters().active == 0);
+}
+
+TEST_CASE("upgraded connections are bounded; others go on", "[integration]") {
+  TunnelFixture f;
+  f.options.maxTunnels = 1;
+  f.start();
+  f.open();
+  auto second = f.client();
+  second->send(upgradeRequest());
+  f.waitText(*second, "\"reason\":\"TooManyTunnels\"");
+  CHECK(second->received.starts_with("HTTP/1.1 503 "));
+  second->received.clear();
+  f.answerAll(okAnswer);
+  second->send(simpleGet);
+  f.waitText(*second, "hello");
+  f.ws->reset();
+  f.wait("the first one's end", [&] { return f.proxy->counters().tunnels == 0; });
+  f.upstream.onBytes = nullptr;
+  f.open();
 }
 
 TEST_CASE("after a half-close the other direction goes on, until nothing moves", "[integration]") {

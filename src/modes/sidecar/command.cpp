@@ -60,6 +60,7 @@ void addSession(CLI::App& app, Options& o) {
 
 void addLimits(CLI::App& app, Options& o) {
   add(app, "--max-connections", o.maxConnections, "clients' connections; 503 beyond");
+  add(app, "--max-tunnels", o.maxTunnels, "upgraded connections (WebSockets); 503 beyond");
   add(app, "--max-head-bytes", o.maxHeadBytes, "of a request's head; 431 beyond");
   add(app, "--max-head-fields", o.maxHeadFields, "of a request's head; 431 beyond");
   add(app, "--head-timeout-seconds", o.headTimeoutSeconds, "from a head's first byte to its last; 408 beyond");

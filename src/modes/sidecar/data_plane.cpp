@@ -37,6 +37,7 @@ proxy::ProxyOptions proxyOptions(const Options& options) {
   of.headTimeout = seconds(options.answerTimeoutSeconds);
   of.stallTimeout = seconds(options.stallTimeoutSeconds);
   of.bufferBytes = options.bufferBytes;
+  of.maxTunnels = options.maxTunnels;
   of.maxHeadBytes = options.maxAnswerHeadBytes;
   of.pool.maxIdlePerAddress = of.pool.maxIdle = options.poolSize;
   of.pool.idleTimeout = milliseconds(options.poolIdleMs);

@@ -34,6 +34,7 @@ struct Options {
   std::size_t maxWaiting = 100;         // --max-waiting: such requests at once; beyond: 503
 
   std::size_t maxConnections = 10'000;     // --max-connections
+  std::size_t maxTunnels = 10'000;         // --max-tunnels: upgraded connections; 503 beyond
   std::size_t maxHeadBytes = 32 * 1024;    // --max-head-bytes: 431 beyond
   std::size_t maxHeadFields = 100;         // --max-head-fields: 431 beyond
   std::uint32_t headTimeoutSeconds = 10;   // --head-timeout-seconds: first byte to the head's end; then 408
