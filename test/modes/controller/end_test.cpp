@@ -1,0 +1,218 @@
+// Ends, and what goes wrong on the way.
+#include "fixture.hpp"
+
+using namespace spawner;
+using namespace spawner::test;
+
+TEST_CASE("fault 02: a failed session is stated, told, and cleaned up") {
+  Cluster c;
+  c.startReadyController();
+  c.createSlab("spawner-a");
+  c.reachState("spawner-a", State::Scheduled);
+  c.sayReady("spawner-a");
+  c.exitApplication("spawner-a", 137, "OOMKilled");
+  c.reachState("spawner-a", State::Failed);
+  const auto slab = c.slab("spawner-a");
+  CHECK(slab->status.end->reason == "OOMKilled");
+  CHECK(slab->status.end->exitCode == 137);
+  CHECK(slab->status.reason == "OOMKilled");
+  c.eventually(
+      "pod and service go at once", [&] { return c.pod("spawner-a").is_null() && c.service("spawner-a").is_null(); }, 5s);
+  CHECK(c.slab("spawner-a"));
+  CHECK(c.events("spawner-a").back() == "Failed");
+  c.loop.runFor(290s);
+  CHECK(c.slab("spawner-a"));
+  c.eventually(
+      "the object goes after 300 s", [&] { return !c.slab("spawner-a"); }, 20s);
+}
+
+TEST_CASE("fault 14: a normal exit is no failure, and leaves nothing running") {
+  Cluster c;
+  c.startReadyController();
+  c.createSlab("spawner-a");
+  c.reachState("spawner-a", State::Scheduled);
+  c.podStatus(
+      "spawner-a",
+      Json::parse(
+          R"({"phase":"Running","containerStatuses":[{"name":"my-app","state":{"terminated":{"exitCode":0,"reason":"Completed"}}}]})"));
+  c.reachState("spawner-a", State::Swept);
+  CHECK(c.slab("spawner-a")->status.end->reason == "Completed");
+  c.eventually(
+      "pod and service go", [&] { return c.pod("spawner-a").is_null() && c.service("spawner-a").is_null(); }, 5s);
+  c.eventually(
+      "the object goes", [&] { return !c.slab("spawner-a"); }, 320s);
+}
+
+TEST_CASE("fault 08: a session that never starts fails at its limit") {
+  Cluster c;
+  c.startsPods = false;
+  c.startReadyController();
+  c.createSlab("spawner-a", {{"startupTimeoutSeconds", 40}});
+  c.reachState("spawner-a", State::Scheduled);
+  c.podStatus(
+      "spawner-a",
+      Json::parse(
+          R"({"phase":"Pending","containerStatuses":[{"name":"my-app","state":{"waiting":{"reason":"ImagePullBackOff","message":"no such image"}}}]})"));
+  c.loop.runFor(38s);
+  CHECK(c.state("spawner-a") == State::Scheduled);
+  c.reachState("spawner-a", State::Failed, 5s);
+  CHECK(c.slab("spawner-a")->status.end->reason == "ImagePullFailed");
+  CHECK_THAT(c.slab("spawner-a")->status.end->message, Catch::Contains("no such image"));
+}
+
+TEST_CASE("a pod that somebody deletes ends the session; no second one is made") {
+  Cluster c;
+  c.startReadyController();
+  c.createSlab("spawner-a");
+  c.reachState("spawner-a", State::Scheduled);
+  const std::string uid = c.slab("spawner-a")->meta.uid;
+  if (GENERATE(false, true)) c.sayReady("spawner-a");
+  c.ask("DELETE", Cluster::podPath("spawner-a"), GENERATE(R"({"gracePeriodSeconds":0})", "{}"));
+  c.reachState("spawner-a", State::Failed);
+  const std::string reason = c.slab("spawner-a")->status.end->reason;
+  CHECK((reason == "PodDeleted" || reason == "PodLost"));
+  c.loop.runFor(400s);
+  CHECK(c.podsOf[uid].size() == 1);
+  CHECK_FALSE(c.slab("spawner-a"));
+  CHECK(c.service("spawner-a").is_null());
+}
+
+TEST_CASE("a pod of the same name that is not ours is left alone, and the session says so") {
+  Cluster c;
+  REQUIRE(c.ask("POST", Cluster::podPath(),
+                R"({"metadata":{"name":"spawner-a"},"spec":{"containers":[{"name":"x","image":"y"}]}})")["_status"] == 201);
+  c.startReadyController();
+  c.createSlab("spawner-a");
+  c.reachState("spawner-a", State::Failed);
+  CHECK(c.slab("spawner-a")->status.end->reason == "NameConflict");
+  c.loop.runFor(400s);
+  CHECK_FALSE(c.slab("spawner-a"));
+  CHECK(c.pod("spawner-a")["spec"]["containers"][0]["name"] == "x");
+  CHECK(c.service("spawner-a").is_null());
+}
+
+TEST_CASE("a service of the same name that is not ours is left alone, and the session says so") {
+  Cluster c;
+  REQUIRE(c.ask("POST", Cluster::servicePath(), R"({"metadata":{"name":"spawner-a"},"spec":{"ports":[{"port":80}]}})")["_status"] == 201);
+  c.startReadyController();
+  c.createSlab("spawner-a");
+  c.reachState("spawner-a", State::Failed);
+  CHECK(c.slab("spawner-a")->status.end->reason == "NameConflict");
+  c.loop.runFor(400s);
+  CHECK(c.service("spawner-a")["spec"]["ports"][0]["port"] == 80);
+  CHECK(c.kube.count("POST", "/pods") == 0);
+}
+
+TEST_CASE("an object made again under its name waits for what its former self left") {
+  Cluster c;
+  c.startReadyController();
+  c.createSlab("spawner-a");
+  c.reachState("spawner-a", State::Scheduled);
+  const std::string former = c.slab("spawner-a")->meta.uid;
+  c.endsPods = false;  // its pod takes its time
+  c.ask("DELETE", Cluster::slabPath("spawner-a"));
+  c.loop.runFor(100ms);
+  c.createSlab("spawner-a");
+  const std::string uid = c.slab("spawner-a")->meta.uid;
+  REQUIRE(uid != former);
+  c.loop.runFor(20s);
+  CHECK_FALSE(isTerminal(c.state("spawner-a")));
+  CHECK(c.podsOf[uid].empty());
+  c.endsPods = true;
+  c.wakeKubelet();
+  c.reachState("spawner-a", State::Scheduled);
+  CHECK(c.podsOf[uid].size() == 1);
+  CHECK(c.podsOf[former].size() == 1);
+  // A sweeper that still thinks of the former one changes nothing.
+  cluster::Request late;
+  late.method = "PATCH";
+  late.target = Cluster::slabPath("spawner-a") + "/status";
+  late.headers.emplace_back("Content-Type", "application/json-patch+json");
+  late.body = backend::endPatch({former, "", "", "", ""}, State::Swept, EndInfo{"Idle", "m", {}, {}, c.loop.wallNow()});
+  CHECK(c.api.handle(late, c.now()).status == 422);
+  CHECK(c.state("spawner-a") == State::Scheduled);
+}
+
+TEST_CASE("a deleted object takes everything with it, at any time") {
+  Cluster c;
+  c.startReadyController();
+  c.createSlab("spawner-a");
+  c.loop.runFor(std::chrono::milliseconds(GENERATE(0, 1, 2, 3, 5, 8, 50, 500)));
+  c.ask("DELETE", Cluster::slabPath("spawner-a"));
+  c.loop.runFor(60s);
+  CHECK_FALSE(c.slab("spawner-a"));
+  CHECK(c.pod("spawner-a").is_null());
+  CHECK(c.service("spawner-a").is_null());
+}
+
+TEST_CASE("what Kubernetes refuses is told: by quota at the start limit, by validation at once") {
+  Cluster c;
+  int status = 0;
+  c.kube.answer = [&](const WatchedTransport::Asked& asked) {
+    if (asked.method != "POST" || asked.target.find("/pods") == std::string::npos) return std::unique_ptr<TransportResponse>();
+    auto response = std::make_unique<TransportResponse>();
+    response->status = status;
+    response->body = Json{{"kind", "Status"}, {"status", "Failure"}, {"message", "exceeded quota: pods"}, {"code", status}}.dump();
+    return response;
+  };
+  c.startReadyController();
+  SECTION("quota") {
+    status = 403;
+    c.createSlab("spawner-a", {{"startupTimeoutSeconds", 60}});
+    c.loop.runFor(55s);
+    CHECK_FALSE(isTerminal(c.state("spawner-a")));
+    const auto events = c.events("spawner-a");
+    CHECK(std::count(events.begin(), events.end(), "CreateRefused") == 1);
+    c.reachState("spawner-a", State::Failed, 10s);
+    CHECK(c.slab("spawner-a")->status.end->reason == "CreateRefused");
+  }
+  SECTION("validation") {
+    status = 422;
+    c.createSlab("spawner-a");
+    c.reachState("spawner-a", State::Failed, 5s);
+    CHECK(c.slab("spawner-a")->status.end->reason == "InvalidSpec");
+  }
+  CHECK_THAT(c.slab("spawner-a")->status.end->message, Catch::Contains("exceeded quota"));
+}
+
+TEST_CASE("refused fields and how to allow them") {
+  const Json spec = {{"template", Json::parse(R"({"containers":[{"name":"a","image":"b"}],"hostPID":true})")}};
+  Cluster c;
+  c.startReadyController();
+  c.createSlab("spawner-a", spec);
+  c.reachState("spawner-a", State::Failed);
+  CHECK(c.slab("spawner-a")->status.end->reason == "FieldNotAllowed");
+  CHECK(c.kube.count("POST", "/pods") == 0);
+  Cluster d;
+  d.options.allowPodFields = {"hostPID"};
+  d.startReadyController();
+  d.createSlab("spawner-a", spec);
+  d.reachState("spawner-a", State::Scheduled);
+}
+
+TEST_CASE("fault 07: while no sweeper reaches the sidecar, nothing ends") {
+  Cluster c;
+  c.startReadyController();
+  c.createSlab("spawner-a");
+  c.reachState("spawner-a", State::Scheduled);
+  c.sayReady("spawner-a");
+  c.sweeper("spawner-a", [&](const auto& pod) { return backend::contactLostPatch(pod.slabUid, c.loop.wallNow(), "no answer"); });
+  c.loop.runFor(24h);
+  const auto slab = c.slab("spawner-a");
+  REQUIRE(slab);
+  CHECK(slab->state() == State::Ready);
+  CHECK(slab->status.conditions.back().type == "ContactLost");
+  c.sweeper("spawner-a", [](const auto& pod) { return backend::contactRegainedPatch(pod.slabUid); });
+  c.eventually("the condition goes", [&] { return c.slab("spawner-a")->status.conditions.size() == 1; });
+}
+
+TEST_CASE("fault 08: the maximum lifetime ends a session even without a sweeper") {
+  Cluster c;
+  c.startReadyController();
+  c.createSlab("spawner-a", {{"maxLifetimeSeconds", 600}});
+  c.reachState("spawner-a", State::Running);
+  c.loop.runFor(640s);
+  CHECK(c.state("spawner-a") == State::Running);
+  c.eventually(
+      "it is gone", [&] { return !c.slab("spawner-a"); }, 60s);
+}
