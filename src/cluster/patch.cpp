@@ -12,7 +12,10 @@ namespace {
 
 constexpr std::size_t maxOperations = 10'000;
 
-Failure unprocessable(std::string message) { return {422, "", std::move(message), Json::object(), {}}; }
+/// A real server says only the first part; the reason is the same.
+Failure unprocessable(const std::string& message) {
+  return {422, "Invalid", "the server rejected our request due to an error in our request: " + message, Json::object(), {}};
+}
 
 /// The reference tokens of a JSON pointer (RFC 6901); nullopt when it is none.
 std::optional<std::vector<std::string>> pointerOf(std::string_view text) {

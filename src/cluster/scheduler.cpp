@@ -55,7 +55,8 @@ bool Scheduler::observe(const ResourceType& type, const std::string& key, const 
     if (!was.empty() && --taken_[std::string(was)] == 0) taken_.erase(std::string(was));
     if (!is.empty()) ++taken_[std::string(is)];
   }
-  const bool waits = after && nodeOf(after).empty() && !after->deleting();
+  const bool waits =
+      after && nodeOf(after).empty() && !after->deleting() && after->json().textAt({"spec", "schedulerName"}) == "default-scheduler";
   if (!waits) {
     pending_.erase(key);
     return !was.empty() && is.empty() && !pending_.empty();  // room for another

@@ -214,6 +214,12 @@ namespace {
 
 bool isTypeMeta(bool root, std::string_view name) { return root && (name == "apiVersion" || name == "kind" || name == "metadata"); }
 
+/// A null where none may be says that the field is not set: it is left out, or becomes the default.
+template <class Node>
+bool meansUnset(const Node& node, const Json& value) {
+  return value.isNull() && !node.nullable && !node.fallback && !node.type.empty();
+}
+
 }  // namespace
 
 bool Schema::known(const Node& node, const Json& value, bool root) {
@@ -222,7 +228,7 @@ bool Schema::known(const Node& node, const Json& value, bool root) {
       if (isTypeMeta(root, name)) continue;
       const Node* property = node.property(name);
       if (property == nullptr) property = node.additional.get();
-      if (property == nullptr ? !node.preserve : !known(*property, member, false)) return false;
+      if (property == nullptr ? !node.preserve : meansUnset(*property, member) || !known(*property, member, false)) return false;
     }
   } else if (node.items) {
     for (const Json& item : value.items())
@@ -239,7 +245,10 @@ void Schema::prune(const Node& node, Json& value, const std::string& path, bool 
       const Node* property = node.property(name);
       if (property == nullptr) property = node.additional.get();
       if (property != nullptr) {
-        if (!known(*property, member, false)) prune(*property, value.edit(name), join(path, name), false, unknown);
+        if (meansUnset(*property, member))
+          value.remove(name);
+        else if (!known(*property, member, false))
+          prune(*property, value.edit(name), join(path, name), false, unknown);
       } else if (!node.preserve) {
         value.remove(name);
         unknown.push_back(join(path, name));

@@ -130,8 +130,9 @@ class Server::Impl::Streaming : public std::enable_shared_from_this<Streaming> {
 
 std::optional<Failure> Server::Impl::refuse(const http::RequestHead& head) const {
   const std::string_view host = hostName(head.host());
-  const bool hostKnown = std::any_of(options.allowedHosts.begin(), options.allowedHosts.end(),
-                                     [host](const std::string& allowed) { return http::equalsIgnoreCase(host, allowed); });
+  const bool hostKnown = std::any_of(options.allowedHosts.begin(), options.allowedHosts.end(), [host](const std::string& allowed) {
+    return http::equalsIgnoreCase(host, allowed.starts_with('[') ? hostName(allowed) : allowed);
+  });
   if (!options.allowedHosts.empty() && !hostKnown)
     return Failure{403, "Forbidden", fmt::format("host \"{}\" is not served here", host), Json::object(), {}};
   const std::string_view path = head.path();

@@ -13,8 +13,8 @@ namespace spawner::cluster {
 
 struct ServerOptions {
   http::FrontLimits limits;
-  /// Host fields that are answered (without port); any other gets 403: a web page cannot reach the server by a name of its own (DNS
-  /// rebinding). Empty: every host.
+  /// Host fields that are answered (without port; an IPv6 address with or without brackets); any other gets 403: a web page cannot reach
+  /// the server by a name of its own (DNS rebinding). Empty: every host.
   std::vector<std::string> allowedHosts;
   /// When set, every request but /healthz, /livez and /readyz must carry `Authorization: Bearer <token>` (401 otherwise). A secret: never
   /// logged.

@@ -197,7 +197,8 @@ Outcome<Written> Writer::replace(const ResourceType& type, std::string_view ns, 
   if (options.validation == FieldValidation::Ignore) warnings.clear();
   const ObjectPtr current = store_.find(type, keyOf(type, ns, name));
   const std::string_view uid = body.textAt({"metadata", "uid"});
-  // The uid of a PUT is a precondition, and one on an object that does not exist fails too: 409, not 404.
+  if (!current && (!type.createOnUpdate || status)) return failures::notFound(type, name);
+  // The uid of a PUT is a precondition; where a PUT may create, it fails on an object that does not exist, too.
   if (!uid.empty() && (!current || uid != current->uid()))
     return failures::conflict(
         type, name,
@@ -205,7 +206,6 @@ Outcome<Written> Writer::replace(const ResourceType& type, std::string_view ns, 
                     "Precondition failed: UID in precondition: {}, UID in object meta: {}",
                     type.plural, keyOf(type, ns, name), uid, current ? current->uid() : ""));
   if (!current) {
-    if (!type.createOnUpdate || status) return failures::notFound(type, name);
     if (auto failure = checkNamespace(type, ns, name)) return *failure;
     return insert(type, ns, std::move(body), std::move(warnings), options);
   }

@@ -91,15 +91,17 @@ TEST_CASE("The simulation can say no, later, and how long it takes", "[cluster]"
   CHECK(f.controllers->counts().unschedulable == 1);
 }
 
-TEST_CASE("A pod that names its node, or is being deleted, is not scheduled", "[cluster]") {
+TEST_CASE("A pod that names its node or another scheduler, or is being deleted, is not scheduled", "[cluster]") {
   SimFixture f;
   registerNode(f.server, "one", "127.0.0.1", 10, f.now());
   f.make(podsPath, podJson("named", "", R"(,"nodeName":"elsewhere")"));
   f.make(podsPath, podJson("held", R"(,"finalizers":["x/y"])"));
+  f.make(podsPath, podJson("foreign", "", R"(,"schedulerName":"mine")"));
   f.call("DELETE", under(podsPath, "held"));
   f.settle();
   CHECK(f.nodeOf("named") == "elsewhere");
   CHECK(f.nodeOf("held").empty());
+  CHECK(f.nodeOf("foreign").empty());
   CHECK(f.controllers->counts().bound == 0);
 }
 

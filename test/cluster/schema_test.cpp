@@ -115,6 +115,18 @@ TEST_CASE("Unknown fields are pruned and named; preserved parts are left alone",
           R"({"apiVersion":"v1","kind":"K","metadata":{"anything":1},"spec":{"known":"a","open":{"free":{"z":1},"typed":{"x":1}},"list":[{"y":1},{"y":2}]}})"));
 }
 
+TEST_CASE("Nulls that mean nothing are left out without a word; items of lists stay", "[cluster]") {
+  const Schema schema = compile(
+      R"({"type":"object","properties":{"a":{"type":"integer"},"b":{"type":"integer","nullable":true},"c":{"type":"integer","default":1},
+    "list":{"type":"array","items":{"type":"integer"}},"map":{"type":"object","additionalProperties":{"type":"string"}}}})");
+  Json value = parse(R"({"a":null,"b":null,"c":null,"list":[null],"map":{"k":null,"l":"x"}})");
+  std::vector<std::string> unknown;
+  schema.prune(value, unknown);
+  schema.applyDefaults(value);
+  CHECK(unknown.empty());
+  CHECK(value == parse(R"({"b":null,"c":1,"list":[null],"map":{"l":"x"}})"));
+}
+
 TEST_CASE("Rules about change hold only against an old value", "[cluster]") {
   const Schema schema = compile(
       R"({"type":"object","properties":{"p":{"type":"integer","x-kubernetes-validations":[{"rule":"self == oldSelf","message":"no change"}]}}})");

@@ -39,10 +39,12 @@ TEST_CASE("PUT needs the resourceVersion of custom resources and leases, not of 
   CHECK(f.put(leases + "/l", R"({"metadata":{"name":"l"},"spec":{"holderIdentity":"b"}})").status == 422);
 }
 
-TEST_CASE("PUT of what is not there: 404, but 409 when it carries a uid", "[cluster]") {
+TEST_CASE("PUT of what is not there: 404; where PUT creates, a uid makes it 409", "[cluster]") {
   Fixture f;
   CHECK(f.put(under(podsPath, "p"), podJson("p")).status == 404);
-  const Answer gone = f.put(under(podsPath, "p"), podJson("p", R"(,"uid":"1234")"));
+  CHECK(f.put(under(podsPath, "p"), podJson("p", R"(,"uid":"1234")")).status == 404);
+  const Answer gone =
+      f.put("/apis/coordination.k8s.io/v1/namespaces/spawner/leases/l", R"({"metadata":{"name":"l","uid":"1234"},"spec":{}})");
   CHECK(gone.status == 409);
   CHECK(gone.reason() == "Conflict");
   CHECK(gone.message().find("Precondition failed: UID in precondition: 1234, UID in object meta: ") != std::string_view::npos);
