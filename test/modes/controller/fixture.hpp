@@ -12,6 +12,7 @@
 #include "backend/decode.hpp"
 #include "backend/status_patch.hpp"
 #include "base/crypto.hpp"
+#include "base/text.hpp"
 #include "cluster/controllers.hpp"
 #include "cluster/direct_transport.hpp"
 #include "loop/sim_loop.hpp"
