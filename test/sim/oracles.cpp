@@ -22,6 +22,10 @@ std::string ownerOf(const Json& object) {
   return owners == nullptr || owners->items().empty() ? std::string() : std::string(owners->items()[0].textAt({"uid"}));
 }
 
+bool isTerminal(const Json& slab) { return slab.truthAt({"status", "swept"}) || slab.truthAt({"status", "failed"}); }
+
+constexpr Duration lateLimit = 75s;  // the longest time-out and back-off of a controller, and the collector
+
 }  // namespace
 
 Oracles::Oracles(Loop& loop, cluster::ApiServer& api, Truth& truth) : loop_(loop), api_(api), truth_(truth) {
@@ -34,6 +38,8 @@ void Oracles::broken(const std::string& what) {
 
 void Oracles::throwIfBroken() const {
   if (!broken_.empty()) throw Broken(broken_);
+  for (const auto& [uid, since] : latePods_)
+    if (loop_.now() - since > lateLimit) throw Broken("P4: the pod " + uid + " was made after the end of its object and is still there");
 }
 
 void Oracles::seen(const Commit& commit) {
@@ -65,6 +71,8 @@ void Oracles::facts(const Commit& commit) {
   for (const std::string_view field : factFields)
     if (before.truthAt({"status", field}) && !after.truthAt({"status", field}))
       broken("facts: " + commit.key + " lost its fact " + std::string(field));
+  const std::string_view pod = before.textAt({"status", "podUID"});
+  if (!pod.empty() && pod != after.textAt({"status", "podUID"})) broken("P4: " + commit.key + " changed its pod");
   if (before.truthAt({"status", "swept"}) != after.truthAt({"status", "swept"})) ended(commit, true);
   if (before.truthAt({"status", "failed"}) != after.truthAt({"status", "failed"})) ended(commit, false);
 }
@@ -91,16 +99,26 @@ void Oracles::ended(const Commit& commit, bool swept) {
   if (idle < pod.grace) broken("P1: " + commit.key + " was swept after " + textOf(idle) + " of its grace of " + textOf(pod.grace));
 }
 
-/// At most one pod for an object, ever, and none after its end (P4).
+/// At most one pod for an object while it lives (P4). A create that was on its way when the object ended cannot be called back (Kubernetes
+/// has no fence for it): such a late pod must be gone within lateLimit, and it never becomes the session's.
 void Oracles::pod(const Commit& commit) {
+  const std::string uid(commit.after ? commit.after->uid() : commit.before->uid());
+  if (!commit.after) {
+    latePods_.erase(uid);
+    return;
+  }
   if (commit.before) return;
-  const Json& pod = commit.after->json();
-  const std::string uid(commit.after->uid());
-  const std::string owner = ownerOf(pod);
+  const std::string owner = ownerOf(commit.after->json());
   if (owner.empty()) return;
   SlabTruth& slab = truth_.slabs[owner];
-  if (!slab.podUids.empty()) broken("P4: " + commit.key + " got a second pod");
-  if (slab.terminal) broken("P4: " + commit.key + " got a pod after its end");
+  const cluster::ObjectPtr object = api_.store().find(cluster::types::slabs, commit.key);
+  const bool lives = object && object->uid() == owner && !isTerminal(object->json());
+  if (!slab.podUids.empty() && lives && !slab.userDeleted)
+    broken("P4: " + commit.key + " got a second pod " + textOf(loop_.now() - slab.bornAt) + " after its birth; it is " + object->text());
+  if (!slab.podUids.empty() || !lives) {
+    ++counts_.latePods;
+    latePods_[uid] = loop_.now();
+  }
   slab.podUids.insert(uid);
   PodTruth& truth = truth_.pods[uid];
   truth.name = std::string(commit.after->name());

@@ -26,7 +26,7 @@ class Oracles {
   /// A digest of all commits: equal for equal seeds.
   [[nodiscard]] std::uint64_t digest() const { return digest_; }
   struct Counts {
-    std::uint64_t commits = 0, swept = 0, failed = 0, idle = 0;
+    std::uint64_t commits = 0, swept = 0, failed = 0, idle = 0, latePods = 0;
     std::map<std::string, std::uint64_t> reasons;
   };
   [[nodiscard]] const Counts& counts() const { return counts_; }
@@ -45,6 +45,7 @@ class Oracles {
   Counts counts_;
   std::uint64_t digest_ = 14695981039346656037ULL;
   std::string broken_;
+  std::map<std::string, TimePoint> latePods_;  // by uid
   std::shared_ptr<void> hook_;
 };
 

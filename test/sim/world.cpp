@@ -9,8 +9,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr Duration chaosTime = 40s;
-constexpr Duration calmTime = 100s;
+constexpr Duration chaosTime = 60s;
+constexpr Duration calmTime = 85s;
 constexpr Duration settleTime = 45s;  // longest back-off and time-out of any role, together: then "up and in contact" holds again
 
 cluster::ControllersOptions controllersOptions() {
@@ -206,7 +206,7 @@ void World::second() {
 }
 
 void World::run() {
-  beginCalm();
+  beginChaos();
   arrive();
   while (options_.lives > 0 || spawns_.waiting() > 0) second();
   beginCalm();

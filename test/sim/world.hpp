@@ -78,8 +78,8 @@ class World {
   std::vector<std::unique_ptr<SimRuntime>> runtimes_;
   std::vector<std::unique_ptr<cluster::NodeAgent>> agents_;
   cluster::DirectTransport direct_;
-  std::unique_ptr<api::Api> apiRole_;
   std::list<Place> places_;
+  std::unique_ptr<api::Api> apiRole_;  // behind places_: it uses its place's transport
   Spawns spawns_;
   Visitors visitors_;
   int crashes_ = 0;
