@@ -145,13 +145,16 @@ class Controller final : public role::Role {
     const std::shared_ptr<Track> track = trackOf(key, slab->meta.uid);
     const auto pod = views_.pods.find(key);
     const auto service = views_.services.find(key);
+    // A stranger's was read for this look only: nothing would tell of its changes.
+    const auto foreignPod = std::exchange(track->foreignPod, std::nullopt);
+    const auto foreignService = std::exchange(track->foreignService, std::nullopt);
     const backend::Observed seen = observed(*slab,
-                                            pod                 ? pod.get()
-                                            : track->foreignPod ? &*track->foreignPod
-                                                                : nullptr,
-                                            service                 ? service.get()
-                                            : track->foreignService ? &*track->foreignService
-                                                                    : nullptr);
+                                            pod          ? pod.get()
+                                            : foreignPod ? &*foreignPod
+                                                         : nullptr,
+                                            service          ? service.get()
+                                            : foreignService ? &*foreignService
+                                                             : nullptr);
     backend::remember(track->memory, seen);
     measureStart(*slab, *track);
     backend::Decision decision = backend::decide(seen, track->memory, settings_.decide);

@@ -14,7 +14,7 @@ namespace spawner::controller {
 struct Track {
   std::string uid;  // of the object: another uid under the same name gets another Track
   backend::Memory memory;
-  /// A pod or service of the name that the informers do not have, because it is not labelled as ours.
+  /// A pod or service of the name that the informers do not have, because it is not labelled as ours; for the next look only.
   std::optional<PodView> foreignPod;
   std::optional<ServiceView> foreignService;
   /// Deletions that were asked for, by uid: the watch tells of them later.

@@ -110,3 +110,19 @@ TEST_CASE("P4: a pod that was deleted while no controller looked is not made aga
   CHECK(c.podsOf[uid].size() == 1);
   CHECK_FALSE(c.slab("spawner-a"));
 }
+
+TEST_CASE("a pod whose label somebody took away is still the session's, and its end is seen") {
+  Cluster c;
+  c.startReadyController();
+  c.createSlab("spawner-a");
+  c.reachState("spawner-a", State::Scheduled);
+  const std::string uid = c.slab("spawner-a")->meta.uid;
+  c.sayReady("spawner-a");
+  c.ask("PATCH", Cluster::podPath("spawner-a"), R"({"metadata":{"labels":{"app.kubernetes.io/managed-by":null}}})");
+  c.loop.runFor(60s);
+  CHECK(c.state("spawner-a") == State::Ready);
+  c.exitApplication("spawner-a", 1, "Error");
+  c.reachState("spawner-a", State::Failed, 1200s);
+  CHECK(c.slab("spawner-a")->status.end->reason == "Error");
+  CHECK(c.podsOf[uid].size() == 1);
+}
