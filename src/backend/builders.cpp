@@ -245,9 +245,11 @@ std::string ignoredFields(const Slab& slab, const PodView& pod) {
   return result;
 }
 
-std::string annotationPatch(const Slab& slab, const PodView& pod) {
+std::string annotationPatch(const Slab& slab, const PodView& pod, std::string_view clusterIp) {
   Json changed = Json::object();
-  const Json wanted = specAnnotations(slab.spec);
+  Json wanted = specAnnotations(slab.spec);
+  const std::string ipName(names::clusterIpAnnotation);
+  if (!clusterIp.empty() && pod.meta.annotations.contains(ipName)) wanted[ipName] = clusterIp;
   for (const auto& [name, value] : wanted.items()) {
     const auto it = pod.meta.annotations.find(name);
     const Json present = it == pod.meta.annotations.end() ? Json(nullptr) : Json(it->second);

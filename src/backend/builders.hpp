@@ -54,7 +54,8 @@ std::string templateHash(const SlabSpec& spec);
 /// Which of template and httpPort differ from what the pod was made of ("template", "httpPort", "template, httpPort"); empty: none, or
 /// unknown.
 std::string ignoredFields(const Slab& slab, const PodView& pod);
-/// The merge patch that brings the pod's sweeper annotations up to the spec; empty text: nothing differs.
-std::string annotationPatch(const Slab& slab, const PodView& pod);
+/// The merge patch that brings the pod's sweeper annotations up to the spec, and to the Service's present cluster IP where the pod tells
+/// one; empty text: nothing differs.
+std::string annotationPatch(const Slab& slab, const PodView& pod, std::string_view clusterIp = {});
 
 }  // namespace spawner::backend

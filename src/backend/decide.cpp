@@ -173,6 +173,7 @@ class Mind {
   void end(const Ending& ending) {
     SlabStatus after = slab_.status;
     addFacts(after, /*ended=*/true);
+    if (after.podUid.empty()) after.podUid = recordedUid(slab_, m_);
     reach(after, ending.state, o_.wallNow);
     EndInfo info{ending.reason, ending.message, ending.exitCode, ending.signal, *after.stateTimes[static_cast<std::size_t>(ending.state)]};
     after.end = std::move(info);
@@ -213,7 +214,8 @@ class Mind {
 
   void followPod() {
     if (!pod_ || pod_->meta.deleting) return;
-    if (std::string json = annotationPatch(slab_, *pod_); !json.empty()) act(PatchPod{pod_->meta.uid, std::move(json)});
+    const std::string_view ip = ourService_ ? std::string_view(ourService_->clusterIp) : std::string_view();
+    if (std::string json = annotationPatch(slab_, *pod_, ip); !json.empty()) act(PatchPod{pod_->meta.uid, std::move(json)});
   }
 
   [[nodiscard]] bool constructed() const { return pod_ && (!wantsService() || ourService_); }
@@ -225,10 +227,9 @@ class Mind {
       reach(after, State::Constructed, o_.wallNow);
       after.podName = pod_->meta.name;
       after.podUid = pod_->meta.uid;
-      if (!pod_->podIp.empty()) after.podIp = pod_->podIp;
       after.port = names::servePort;
       if (options_.serviceMode == ServiceMode::ClusterIp) after.ip = ourService_->clusterIp;
-      after.url = urlOf(after);
+      after.url = url();
       if (!pod_->nodeName.empty()) {
         after.nodeName = pod_->nodeName;
         reach(after, State::Scheduled, o_.wallNow);
@@ -238,13 +239,15 @@ class Mind {
     if (pod_ && runningIsOurs(after, ended)) reach(after, State::Running, o_.wallNow);
     for (const State state : allStates)
       if (after.has(state)) reach(after, state, o_.wallNow);
+    // The pod's address goes with any other fact; alone it is not worth a write, for the sweeper tells it with Ready.
+    if (pod_ && !pod_->podIp.empty() && after != slab_.status) after.podIp = pod_->podIp;
   }
 
-  [[nodiscard]] std::string urlOf(const SlabStatus& status) const {
+  [[nodiscard]] std::string url() const {
     if (wantsService()) return inClusterUrl(slab_.meta);
-    if (status.podIp.empty()) return status.url;
-    const bool v6 = status.podIp.find(':') != std::string::npos;
-    return "http://" + (v6 ? "[" + status.podIp + "]" : status.podIp) + ":" + std::to_string(names::servePort) + "/";
+    if (pod_->podIp.empty()) return slab_.status.url;
+    const bool v6 = pod_->podIp.find(':') != std::string::npos;
+    return "http://" + (v6 ? "[" + pod_->podIp + "]" : pod_->podIp) + ":" + std::to_string(names::servePort) + "/";
   }
 
   /// Patch A: when the node is known, else a moment after the creates.

@@ -229,11 +229,16 @@ TEST_CASE("P4: a copy of the object that may be old makes no pod") {
 
 TEST_CASE("a service that somebody deleted is made again") {
   Scene s = Scene::ready();
+  s.pod->meta.annotations[std::string(names::clusterIpAnnotation)] = "10.96.0.7";
   s.service.reset();
   CHECK(s.names() == Names{"create Service"});
   s.service = sampleService(s.slab);
+  CHECK(s.names().empty());
   s.service->clusterIp = "10.96.0.9";
   Decision d = s.look();
+  REQUIRE(Scene::namesOf(d) == Names{"patch Pod", "patch status"});
+  CHECK_THAT(std::get<PatchPod>(d.actions[0]).json, Catch::Contains("10.96.0.9"));
+  d.actions.erase(d.actions.begin());
   CHECK(s.write(d).ip == "10.96.0.9");
 }
 

@@ -54,9 +54,10 @@ class Cluster {
   }();
   std::vector<std::unique_ptr<role::Role>> controllers;
   void wakeKubelet() {
-    if (!ticking_.active()) ticking_ = loop.after(10ms, [this] { tick(); });
+    if (!ticking_.active()) ticking_ = loop.after(kubeletDelay, [this] { tick(); });
   }
   /// What the kubelet does, with a node's pods: start them; carry deletions out.
+  Duration kubeletDelay = 10ms;
   bool startsPods = true;
   bool endsPods = true;
   /// Uids of pods, by the uid of their slab, over all time.

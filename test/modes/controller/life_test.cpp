@@ -6,10 +6,12 @@ using namespace spawner::test;
 
 TEST_CASE("from object to Ready and to its end: exactly the requests that the design counts") {
   Cluster c;
+  c.kubeletDelay = std::chrono::milliseconds(GENERATE(1, 10, 100, 1000));
   c.startReadyController();
   c.kube.asked.clear();
   c.createSlab("spawner-a");
   c.reachState("spawner-a", State::Scheduled);
+  c.loop.runFor(c.kubeletDelay + 2s);  // the application takes its time
   CHECK(c.sayReady("spawner-a") == 200);
   c.loop.runFor(60s);
   const auto slab = c.slab("spawner-a");
