@@ -12,6 +12,7 @@ namespace {
 
 struct Command {
   Options options;
+  bool noTrustForwarded = false;
   role::CommonOptions common;
 };
 
@@ -51,7 +52,6 @@ void addSession(CLI::App& app, Options& o) {
             "GET /_events on the serve port is the sidecar's, unsigned, as in the original");
   add(app, "--session-file", o.sessionFile, "memory that outlives this process; empty: none");
   add(app, "--ignore-path", o.ignorePaths, "a path whose requests are no use of the session (health checks); repeatable")->delimiter(',');
-  app.add_flag("!--no-trust-forwarded", o.trustForwarded, "throw X-Forwarded-* of clients away");
   add(app, "--drain-seconds", o.drainSeconds, "what is in flight has this long at the end");
   add(app, "--ready-wait-seconds", o.readyWaitSeconds,
       "a request that comes before the application listens waits this long; 0: 503 at once");
@@ -87,6 +87,7 @@ void addCommand(CLI::App& app, std::function<int()>& run) {
   CLI::App& sub = *app.add_subcommand("sidecar", "reverse proxy beside the application in each pod; knows what is in use");
   addPorts(sub, command->options);
   addSession(sub, command->options);
+  addSwitch(sub, "--no-trust-forwarded", command->noTrustForwarded, "throw X-Forwarded-* of clients away");
   addLimits(sub, command->options);
   role::addCommonOptions(sub, command->common, false);
   sub.callback([command, &run] {
@@ -94,6 +95,7 @@ void addCommand(CLI::App& app, std::function<int()>& run) {
       role::CommonOptions common = command->common;
       // The ordered end must have the time that was promised to what is in flight.
       common.stopSeconds = std::max(common.stopSeconds, command->options.drainSeconds + 2);
+      command->options.trustForwarded = !command->noTrustForwarded;
       command->options.exportMetrics = !common.metricsListen.empty();
       return role::runProcess("sidecar", common, false, [command](role::Context context) { return start(context, command->options); });
     };

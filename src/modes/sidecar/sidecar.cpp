@@ -105,7 +105,7 @@ Result<std::unique_ptr<role::Role>> start(role::Context context, Options options
   if (!options.address.empty()) options.serveAddress = options.adminAddress = options.localAddress = options.address;
   if (auto sound = check(options); !sound) return sound.error();
   auto verifier = session::Verifier::make(options.adminKeys, options.podUid);
-  if (!verifier) return verifier.error().in("--admin-key");
+  if (!verifier) return verifier.error();
   auto mapping = mappingFor(options, context.log);
   if (!mapping) return mapping.error().in("--session-file");
   auto sidecar = std::make_unique<Sidecar>(context, std::move(options), std::move(*verifier), std::move(*mapping));
