@@ -25,7 +25,10 @@ struct Body {
 };
 
 Outcome<Body> jsonBody(const Request& request) {
-  if (mediaType(request) != "application/json") return failures::unsupportedMedia("application/json");
+  const std::string media = mediaType(request);
+  if (media == "application/vnd.kubernetes.protobuf")  // what kubectl create namespace, configmap and secret send
+    return failures::unsupportedMedia("application/json (with kubectl create: add --dry-run=client -o yaml | kubectl apply -f -)");
+  if (media != "application/json") return failures::unsupportedMedia("application/json");
   Body body;
   Result<Json> json = Json::parse(request.body, &body.repeated);
   if (!json) return failures::badRequest("the body is no JSON: " + json.error().message);

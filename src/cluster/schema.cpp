@@ -30,8 +30,7 @@ struct Schema::Node {
   std::optional<std::int64_t> minLength, maxLength, minItems, maxItems, maxProperties;
   std::string pattern;
   std::optional<std::regex> regex;
-  std::vector<Json> choices;  // enum
-  std::string format;
+  std::vector<Json> choices;         // enum
   std::vector<std::string> mapKeys;  // of a list map
   std::vector<Rule> rules;
 
@@ -45,7 +44,8 @@ struct Schema::Node {
 namespace {
 
 /// Keywords that change nothing here: documentation, and what only server-side apply reads.
-constexpr std::array<std::string_view, 5> ignored = {"description", "title", "example", "externalDocs", "x-kubernetes-map-type"};
+constexpr std::array<std::string_view, 7> ignored = {
+    "description", "title", "example", "externalDocs", "x-kubernetes-map-type", "x-kubernetes-list-type", "format"};
 
 std::string join(const std::string& path, std::string_view name) {
   return path.empty() ? std::string(name) : fmt::format("{}.{}", path, name);
@@ -97,46 +97,52 @@ Result<Schema> Schema::compile(const Json& openApi) {
   return Schema(std::move(*root));
 }
 
+/// A keyword with a plain value; false for any other.
+bool Schema::readPlain(Node& node, std::string_view word, const Json& value) {
+  if (word == "type")
+    node.type = value.text();
+  else if (word == "nullable")
+    node.nullable = value.truth();
+  else if (word == "x-kubernetes-preserve-unknown-fields")
+    node.preserve = value.truth();
+  else if (word == "x-kubernetes-int-or-string")
+    node.intOrString = value.truth();
+  else if (word == "default")
+    node.fallback = value;
+  else if (word == "minimum")
+    node.minimum = value.number();
+  else if (word == "maximum")
+    node.maximum = value.number();
+  else if (word == "minLength")
+    node.minLength = value.integer();
+  else if (word == "maxLength")
+    node.maxLength = value.integer();
+  else if (word == "minItems")
+    node.minItems = value.integer();
+  else if (word == "maxItems")
+    node.maxItems = value.integer();
+  else if (word == "maxProperties")
+    node.maxProperties = value.integer();
+  else if (word == "enum")
+    node.choices = value.items();
+  else if (word == "x-kubernetes-list-map-keys")
+    for (const Json& key : value.items()) node.mapKeys.emplace_back(key.text());
+  else if (word == "required")
+    for (const Json& name : value.items()) node.required.emplace_back(name.text());
+  else
+    return std::find(ignored.begin(), ignored.end(), word) != ignored.end();
+  return true;
+}
+
 Result<std::shared_ptr<Schema::Node>> Schema::compileNode(const Json& openApi, const std::string& path) {
   auto node = std::make_shared<Node>();
   for (const auto& [word, value] : openApi.members()) {
-    if (word == "type")
-      node->type = value.text();
-    else if (word == "nullable")
-      node->nullable = value.truth();
-    else if (word == "x-kubernetes-preserve-unknown-fields")
-      node->preserve = value.truth();
-    else if (word == "x-kubernetes-int-or-string")
-      node->intOrString = value.truth();
-    else if (word == "default")
-      node->fallback = value;
-    else if (word == "minimum")
-      node->minimum = value.number();
-    else if (word == "maximum")
-      node->maximum = value.number();
-    else if (word == "minLength")
-      node->minLength = value.integer();
-    else if (word == "maxLength")
-      node->maxLength = value.integer();
-    else if (word == "minItems")
-      node->minItems = value.integer();
-    else if (word == "maxItems")
-      node->maxItems = value.integer();
-    else if (word == "maxProperties")
-      node->maxProperties = value.integer();
-    else if (word == "format")
-      node->format = value.text();
-    else if (word == "enum")
-      node->choices = value.items();
-    else if (word == "x-kubernetes-list-type")
-      continue;
-    else if (word == "x-kubernetes-list-map-keys") {
-      for (const Json& key : value.items()) node->mapKeys.emplace_back(key.text());
-    } else if (word == "pattern") {
+    if (readPlain(*node, word, value)) continue;
+    if (word == "pattern") {
       node->pattern = value.text();
-      node->regex.emplace(node->pattern, std::regex::ECMAScript | std::regex::optimize);
-    } else if (word == "required") {
-      for (const Json& name : value.items()) node->required.emplace_back(name.text());
+      try {
+        node->regex.emplace(node->pattern, std::regex::ECMAScript | std::regex::optimize);
+      } catch (const std::regex_error& error) { return unsupported(path, fmt::format("pattern {} ({})", node->pattern, error.what())); }
     } else if (word == "properties") {
       for (const auto& [name, schema] : value.members()) {
         Result<std::shared_ptr<Node>> made = compileNode(schema, join(path, name));
@@ -154,7 +160,7 @@ Result<std::shared_ptr<Schema::Node>> Schema::compileNode(const Json& openApi, c
         node->rules.push_back({known, std::string(rule.textAt({"message"}, rule.textAt({"rule"}))), std::string(rule.textAt({"fieldPath"})),
                                kindOfReason(rule.textAt({"reason"}))});
       }
-    } else if (std::find(ignored.begin(), ignored.end(), word) == ignored.end()) {
+    } else {
       return unsupported(path, word);
     }
   }
@@ -260,10 +266,9 @@ void Schema::prune(const Node& node, Json& value, const std::string& path, bool 
   }
 }
 
-void Schema::validate(const Json& value, const Json* old, FieldErrors& errors) const { validate(*root_, value, old, value, "", errors); }
+void Schema::validate(const Json& value, const Json* old, FieldErrors& errors) const { validate(*root_, value, old, "", errors); }
 
-void Schema::validate(const Node& node, const Json& value, const Json* old, const Json& rootValue, const std::string& path,
-                      FieldErrors& errors) {
+void Schema::validate(const Node& node, const Json& value, const Json* old, const std::string& path, FieldErrors& errors) {
   if (value.isNull() && node.nullable) return;
   const bool typed = node.intOrString ? value.isInteger() || value.isString() : hasType(value, node.type);
   if (!typed) {
@@ -274,39 +279,12 @@ void Schema::validate(const Node& node, const Json& value, const Json* old, cons
     return;
   }
   const std::size_t before = errors.size();
-  if (value.isObject()) {
-    for (const std::string& name : node.required)
-      if (value.find(name) == nullptr) errors.push_back(FieldError::required(join(path, name)));
-    if (node.maxProperties && static_cast<std::int64_t>(value.size()) > *node.maxProperties)
-      errors.push_back(
-          {FieldError::Kind::TooMany, path, std::to_string(value.size()), fmt::format("must have at most {} items", *node.maxProperties)});
-    for (const auto& [name, member] : value.members()) {
-      const Node* property = node.property(name);
-      if (property == nullptr) property = node.additional.get();
-      if (property != nullptr) validate(*property, member, old != nullptr ? old->find(name) : nullptr, rootValue, join(path, name), errors);
-    }
-  } else if (value.isArray()) {
-    const auto size = static_cast<std::int64_t>(value.size());
-    if (node.minItems && size < *node.minItems)
-      errors.push_back({FieldError::Kind::Invalid, path, std::to_string(size),
-                        fmt::format("{} in body should have at least {} items", path, *node.minItems)});
-    if (node.maxItems && size > *node.maxItems)
-      errors.push_back({FieldError::Kind::TooMany, path, std::to_string(size), fmt::format("must have at most {} items", *node.maxItems)});
-    for (std::size_t i = 0; i < value.items().size(); ++i) {
-      const std::string itemPath = fmt::format("{}[{}]", path, i);
-      if (node.items) validate(*node.items, value.items()[i], nullptr, rootValue, itemPath, errors);
-      const auto sameKey = [&](const Json& other) {
-        return std::all_of(node.mapKeys.begin(), node.mapKeys.end(), [&](const std::string& key) {
-          const Json *a = other.find(key), *b = value.items()[i].find(key);
-          return a != nullptr && b != nullptr && *a == *b;
-        });
-      };
-      if (!node.mapKeys.empty() && std::any_of(value.items().begin(), value.items().begin() + static_cast<std::ptrdiff_t>(i), sameKey))
-        errors.push_back({FieldError::Kind::Duplicate, itemPath, value.items()[i].dump(), {}});
-    }
-  } else {
+  if (value.isObject())
+    validateObject(node, value, old, path, errors);
+  else if (value.isArray())
+    validateArray(node, value, path, errors);
+  else
     validateScalar(node, value, path, errors);
-  }
   if (errors.size() > before) return;  // rules are not evaluated on what is not well-formed
   for (const Node::Rule& rule : node.rules) {
     if (rule.rule.transition && old == nullptr) continue;
@@ -315,6 +293,42 @@ void Schema::validate(const Node& node, const Json& value, const Json* old, cons
     if (field.starts_with('.')) field.erase(0, 1);
     const bool bare = rule.kind == FieldError::Kind::Forbidden || rule.kind == FieldError::Kind::Required;
     errors.push_back({rule.kind, field.empty() ? "<nil>" : field, bare ? std::string() : printed(value), rule.message});
+  }
+}
+
+void Schema::validateObject(const Node& node, const Json& value, const Json* old, const std::string& path, FieldErrors& errors) {
+  for (const std::string& name : node.required)
+    if (value.find(name) == nullptr) errors.push_back(FieldError::required(join(path, name)));
+  if (node.maxProperties && static_cast<std::int64_t>(value.size()) > *node.maxProperties)
+    errors.push_back(
+        {FieldError::Kind::TooMany, path, std::to_string(value.size()), fmt::format("must have at most {} items", *node.maxProperties)});
+  for (const auto& [name, member] : value.members()) {
+    const Node* property = node.property(name);
+    if (property == nullptr) property = node.additional.get();
+    if (property != nullptr) validate(*property, member, old != nullptr ? old->find(name) : nullptr, join(path, name), errors);
+  }
+}
+
+void Schema::validateArray(const Node& node, const Json& value, const std::string& path, FieldErrors& errors) {
+  const Json::Array& items = value.items();
+  const auto size = static_cast<std::int64_t>(items.size());
+  if (node.minItems && size < *node.minItems)
+    errors.push_back({FieldError::Kind::Invalid, path, std::to_string(size),
+                      fmt::format("{} in body should have at least {} items", path, *node.minItems)});
+  if (node.maxItems && size > *node.maxItems)
+    errors.push_back({FieldError::Kind::TooMany, path, std::to_string(size), fmt::format("must have at most {} items", *node.maxItems)});
+  const auto sameKeys = [&node](const Json& a, const Json& b) {
+    return std::all_of(node.mapKeys.begin(), node.mapKeys.end(), [&](const std::string& key) {
+      const Json *left = a.find(key), *right = b.find(key);
+      return left != nullptr && right != nullptr && *left == *right;
+    });
+  };
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    const std::string itemPath = fmt::format("{}[{}]", path, i);
+    if (node.items) validate(*node.items, items[i], nullptr, itemPath, errors);
+    const auto end = items.begin() + static_cast<std::ptrdiff_t>(i);
+    if (!node.mapKeys.empty() && std::any_of(items.begin(), end, [&](const Json& other) { return sameKeys(other, items[i]); }))
+      errors.push_back({FieldError::Kind::Duplicate, itemPath, items[i].dump(), {}});
   }
 }
 

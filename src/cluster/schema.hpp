@@ -30,13 +30,15 @@ class Schema {
  private:
   struct Node;
   explicit Schema(std::shared_ptr<const Node> root) : root_(std::move(root)) {}
+  static bool readPlain(Node& node, std::string_view word, const Json& value);
   static Result<std::shared_ptr<Node>> compileNode(const Json& openApi, const std::string& path);
   static bool complete(const Node& node, const Json& value);
   static bool known(const Node& node, const Json& value, bool root);
   static void defaults(const Node& node, Json& value);
   static void prune(const Node& node, Json& value, const std::string& path, bool root, std::vector<std::string>& unknown);
-  static void validate(const Node& node, const Json& value, const Json* old, const Json& rootValue, const std::string& path,
-                       FieldErrors& errors);
+  static void validate(const Node& node, const Json& value, const Json* old, const std::string& path, FieldErrors& errors);
+  static void validateObject(const Node& node, const Json& value, const Json* old, const std::string& path, FieldErrors& errors);
+  static void validateArray(const Node& node, const Json& value, const std::string& path, FieldErrors& errors);
   static void validateScalar(const Node& node, const Json& value, const std::string& path, FieldErrors& errors);
   std::shared_ptr<const Node> root_;
 };

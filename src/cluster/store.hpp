@@ -72,7 +72,7 @@ using CommitPtr = std::shared_ptr<const Commit>;
 
 struct StoreLimits {
   std::size_t maxObjects = 200'000;  // over all types; creates are refused (403) beyond
-  std::size_t maxLog = 10'000;       // writes kept per type; who resumes from before gets 410
+  std::size_t maxLog = 4'096;        // writes kept per type; who resumes from before gets 410
 };
 
 class Store {

@@ -7,6 +7,32 @@ using namespace spawner;
 using namespace spawner::cluster;
 using namespace spawner::cluster::test;
 
+namespace {
+
+struct Refusal {
+  std::string_view what, target;
+  std::string body;
+  int status;
+  std::string_view message;
+};
+
+void checkRefused(std::initializer_list<Refusal> cases) {
+  Fixture f;
+  for (const Refusal& one : cases) {
+    INFO(one.what);
+    const std::uint64_t before = f.store().revision();
+    const Answer answer = f.post(one.target, one.body);
+    INFO(answer.body);
+    CHECK(answer.status == one.status);
+    CHECK(answer.json.integerAt({"code"}) == one.status);
+    CHECK(answer.at({"kind"}) == "Status");
+    CHECK(answer.message().find(one.message) != std::string_view::npos);
+    CHECK(f.store().revision() == before);
+  }
+}
+
+}  // namespace
+
 TEST_CASE("A new slab gets its system fields, its defaults and an empty status", "[cluster]") {
   Fixture f;
   const Answer made = f.post(slabsPath, slabJson("a"));
@@ -82,68 +108,54 @@ TEST_CASE("generateName adds five characters and tries again when the name is ta
 }
 
 TEST_CASE("Bodies that make no sense are refused by name", "[cluster]") {
-  Fixture f;
-  struct Case {
-    std::string_view what, target;
-    std::string body;
-    int status;
-    std::string_view message;
-  };
-  const Case cases[] = {
-      {"no JSON", slabsPath, "{", 400, "the body is no JSON"},
-      {"no object", slabsPath, "[]", 400, "no JSON object"},
-      {"no kind", slabsPath, R"({"apiVersion":"spawner.dev/v1","metadata":{"name":"a"}})", 400, "Object 'Kind' is missing"},
-      {"another kind", slabsPath, R"({"apiVersion":"spawner.dev/v1","kind":"Pod","metadata":{"name":"a"}})", 400,
-       "cannot be handled as a SessionLivedBackend"},
-      {"another version", slabsPath, R"({"apiVersion":"v2","kind":"SessionLivedBackend","metadata":{"name":"a"}})", 400,
-       "does not match the expected API version"},
-      {"another namespace", podsPath, R"({"metadata":{"name":"a","namespace":"default"},"spec":{"containers":[{"name":"a","image":"b"}]}})",
-       400, "does not match the namespace sent on the request"},
-      {"labels of a wrong type", podsPath, R"({"metadata":{"name":"a","labels":{"x":1}}})", 400, "cannot unmarshal"},
-      {"a name of a wrong type", podsPath, R"({"metadata":{"name":1}})", 400, "cannot unmarshal"},
-      {"a resourceVersion", podsPath, podJson("a", R"(,"resourceVersion":"5")"), 500, "resourceVersion should not be set"},
-      {"no namespace there", "/api/v1/namespaces/nowhere/pods", podJson("a"), 404, "namespaces \"nowhere\" not found"},
-      {"no name", podsPath, R"({"metadata":{},"spec":{"containers":[{"name":"a","image":"b"}]}})", 422, "name or generateName is required"},
-      {"a bad name", podsPath, podJson("A_b"), 422, "a lowercase RFC 1123 subdomain must consist of"},
-      {"a bad label", podsPath, podJson("a", R"(,"labels":{"x":"a b"})"), 422, "a valid label must be"},
-      {"a bad label key", podsPath, podJson("a", R"(,"labels":{"x y":"a"})"), 422, "name part must consist of"},
-      {"an owner without uid", podsPath, podJson("a", R"(,"ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"x"}])"), 422,
-       "uid must not be empty"},
-      {"no containers", podsPath, R"({"metadata":{"name":"a"},"spec":{}})", 422, "spec.containers: Required value"},
-      {"a container without image", podsPath, R"({"metadata":{"name":"a"},"spec":{"containers":[{"name":"a"}]}})", 422,
-       "spec.containers[0].image: Required value"},
-      {"two of one name", podsPath,
-       R"({"metadata":{"name":"a"},"spec":{"containers":[{"name":"a","image":"i"},{"name":"a","image":"i"}]}})", 422,
-       "spec.containers[1].name: Duplicate value: \"a\""},
-      {"a bad restart policy", podsPath, podJson("a", "", R"(,"restartPolicy":"Sometimes")"), 422,
-       "supported values: \"Always\", \"OnFailure\", \"Never\""},
-      {"a bad port", podsPath,
-       R"({"metadata":{"name":"a"},"spec":{"containers":[{"name":"a","image":"i","ports":[{"containerPort":70000}]}]}})", 422,
-       "must be between 1 and 65535, inclusive"},
-      {"a service name that is none", "/api/v1/namespaces/spawner/services", R"({"metadata":{"name":"1a"},"spec":{"ports":[{"port":1}]}})",
-       422, "a DNS-1035 label must"},
-      {"a service without ports", "/api/v1/namespaces/spawner/services", R"({"metadata":{"name":"a"},"spec":{}})", 422,
-       "spec.ports: Required value"},
-      {"a lease of no time", "/apis/coordination.k8s.io/v1/namespaces/spawner/leases",
-       R"({"metadata":{"name":"a"},"spec":{"leaseDurationSeconds":0}})", 422, "must be greater than 0"},
-      {"the sidecar's port", slabsPath, slabJson("a", R"("httpPort":9090,"template":{"containers":[{"name":"a","image":"b"}]})"), 422,
-       "9090 is the sidecar's port"},
-      {"a port out of range", slabsPath, slabJson("a", R"("httpPort":70000,"template":{"containers":[{"name":"a","image":"b"}]})"), 422,
-       "spec.httpPort: Invalid value: 70000: spec.httpPort in body should be less than or equal to 65535"},
-      {"no template", slabsPath, slabJson("a", ""), 422, "spec.template: Required value"},
-      {"a name that is no Service's", slabsPath, slabJson("a.b"), 422, "the name becomes a Service's"},
-  };
-  for (const Case& one : cases) {
-    INFO(one.what);
-    const std::uint64_t before = f.store().revision();
-    const Answer answer = f.post(one.target, one.body);
-    INFO(answer.body);
-    CHECK(answer.status == one.status);
-    CHECK(answer.json.integerAt({"code"}) == one.status);
-    CHECK(answer.at({"kind"}) == "Status");
-    CHECK(answer.message().find(one.message) != std::string_view::npos);
-    CHECK(f.store().revision() == before);
-  }
+  checkRefused({{"no JSON", slabsPath, "{", 400, "the body is no JSON"},
+                {"no object", slabsPath, "[]", 400, "no JSON object"},
+                {"no kind", slabsPath, R"({"apiVersion":"spawner.dev/v1","metadata":{"name":"a"}})", 400, "Object 'Kind' is missing"},
+                {"another kind", slabsPath, R"({"apiVersion":"spawner.dev/v1","kind":"Pod","metadata":{"name":"a"}})", 400,
+                 "cannot be handled as a SessionLivedBackend"},
+                {"another version", slabsPath, R"({"apiVersion":"v2","kind":"SessionLivedBackend","metadata":{"name":"a"}})", 400,
+                 "does not match the expected API version"},
+                {"another namespace", podsPath,
+                 R"({"metadata":{"name":"a","namespace":"default"},"spec":{"containers":[{"name":"a","image":"b"}]}})", 400,
+                 "does not match the namespace sent on the request"},
+                {"labels of a wrong type", podsPath, R"({"metadata":{"name":"a","labels":{"x":1}}})", 400, "cannot unmarshal"},
+                {"a name of a wrong type", podsPath, R"({"metadata":{"name":1}})", 400, "cannot unmarshal"},
+                {"a resourceVersion", podsPath, podJson("a", R"(,"resourceVersion":"5")"), 500, "resourceVersion should not be set"},
+                {"no namespace there", "/api/v1/namespaces/nowhere/pods", podJson("a"), 404, "namespaces \"nowhere\" not found"}});
+}
+
+TEST_CASE("Objects that break a rule are refused field by field", "[cluster]") {
+  checkRefused(
+      {{"no name", podsPath, R"({"metadata":{},"spec":{"containers":[{"name":"a","image":"b"}]}})", 422,
+        "name or generateName is required"},
+       {"a bad name", podsPath, podJson("A_b"), 422, "a lowercase RFC 1123 subdomain must consist of"},
+       {"a bad label", podsPath, podJson("a", R"(,"labels":{"x":"a b"})"), 422, "a valid label must be"},
+       {"a bad label key", podsPath, podJson("a", R"(,"labels":{"x y":"a"})"), 422, "name part must consist of"},
+       {"an owner without uid", podsPath, podJson("a", R"(,"ownerReferences":[{"apiVersion":"v1","kind":"Pod","name":"x"}])"), 422,
+        "uid must not be empty"},
+       {"no containers", podsPath, R"({"metadata":{"name":"a"},"spec":{}})", 422, "spec.containers: Required value"},
+       {"a container without image", podsPath, R"({"metadata":{"name":"a"},"spec":{"containers":[{"name":"a"}]}})", 422,
+        "spec.containers[0].image: Required value"},
+       {"two of one name", podsPath,
+        R"({"metadata":{"name":"a"},"spec":{"containers":[{"name":"a","image":"i"},{"name":"a","image":"i"}]}})", 422,
+        "spec.containers[1].name: Duplicate value: \"a\""},
+       {"a bad restart policy", podsPath, podJson("a", "", R"(,"restartPolicy":"Sometimes")"), 422,
+        "supported values: \"Always\", \"OnFailure\", \"Never\""},
+       {"a bad port", podsPath,
+        R"({"metadata":{"name":"a"},"spec":{"containers":[{"name":"a","image":"i","ports":[{"containerPort":70000}]}]}})", 422,
+        "must be between 1 and 65535, inclusive"},
+       {"a service name that is none", "/api/v1/namespaces/spawner/services", R"({"metadata":{"name":"1a"},"spec":{"ports":[{"port":1}]}})",
+        422, "a DNS-1035 label must"},
+       {"a service without ports", "/api/v1/namespaces/spawner/services", R"({"metadata":{"name":"a"},"spec":{}})", 422,
+        "spec.ports: Required value"},
+       {"a lease of no time", "/apis/coordination.k8s.io/v1/namespaces/spawner/leases",
+        R"({"metadata":{"name":"a"},"spec":{"leaseDurationSeconds":0}})", 422, "must be greater than 0"},
+       {"the sidecar's port", slabsPath, slabJson("a", R"("httpPort":9090,"template":{"containers":[{"name":"a","image":"b"}]})"), 422,
+        "9090 is the sidecar's port"},
+       {"a port out of range", slabsPath, slabJson("a", R"("httpPort":70000,"template":{"containers":[{"name":"a","image":"b"}]})"), 422,
+        "spec.httpPort: Invalid value: 70000: spec.httpPort in body should be less than or equal to 65535"},
+       {"no template", slabsPath, slabJson("a", ""), 422, "spec.template: Required value"},
+       {"a name that is no Service's", slabsPath, slabJson("a.b"), 422, "the name becomes a Service's"}});
 }
 
 TEST_CASE("fieldValidation: Strict refuses what is unknown or repeated, Warn names it, Ignore is silent", "[cluster]") {
