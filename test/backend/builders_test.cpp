@@ -78,7 +78,8 @@ TEST_CASE("the application is told its port and name, and keeps what is its own"
   slab.spec.httpPort = 3000;
   slab.spec.templateJson =
       R"j({"containers":[{"name":"web","image":"i","env":[{"name":"A","value":"$(PORT)"},{"name":"PORT","value":"1"}],)j"
-      R"j("resources":{"limits":{"cpu":"2"}},"odd":{"k":[1]}},{"name":"second","image":"j"}],"terminationGracePeriodSeconds":5,"odd":true})j";
+      R"j("resources":{"limits":{"cpu":"2"}},"odd":{"k":[1]}},{"name":"second","image":"j"}],)j"
+      R"j("terminationGracePeriodSeconds":5,"odd":true})j";
   PodOptions o = options();
   o.urlTemplate = "https://{}.example.org/{}";
   const json p = pod(slab, o);
@@ -100,9 +101,9 @@ TEST_CASE("the application is told its port and name, and keeps what is its own"
 
 TEST_CASE("a preStop hook and tokens that the template asks for stay") {
   Slab slab = sampleSlab();
-  slab.spec.templateJson =
-      R"({"containers":[{"name":"web","image":"i","lifecycle":{"preStop":{"exec":{"command":["x"]}},"postStart":{"exec":{"command":["y"]}}}}],)"
-      R"("automountServiceAccountToken":true,"enableServiceLinks":true})";
+  slab.spec.templateJson = R"({"containers":[{"name":"web","image":"i","lifecycle":{"preStop":{"exec":{"command":["x"]}},)"
+                           R"("postStart":{"exec":{"command":["y"]}}}}],)"
+                           R"("automountServiceAccountToken":true,"enableServiceLinks":true})";
   const json p = pod(slab, options());
   CHECK(p["spec"]["containers"][0]["lifecycle"]["preStop"] == json{{"exec", {{"command", {"x"}}}}});
   CHECK(p["spec"]["containers"][0]["lifecycle"].contains("postStart"));

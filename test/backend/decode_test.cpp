@@ -19,7 +19,8 @@ const char* const podText = R"({
     "name": "spawner-abc", "namespace": "spawner", "uid": "pod-uid", "resourceVersion": "12", "generation": 1,
     "creationTimestamp": "2026-01-02T03:04:05Z", "deletionTimestamp": "2026-01-02T03:05:05Z", "deletionGracePeriodSeconds": 30,
     "labels": {"run": "spawner-abc", "odd\"key": "\u00e4"}, "annotations": {"a/b": "c"},
-    "ownerReferences": [{"kind": "Other", "name": "x", "uid": "u1"}, {"kind": "SessionLivedBackend", "name": "spawner-abc", "uid": "u2", "controller": true}],
+    "ownerReferences": [{"kind": "Other", "name": "x", "uid": "u1"},
+      {"kind": "SessionLivedBackend", "name": "spawner-abc", "uid": "u2", "controller": true}],
     "managedFields": [{"manager": "m", "fieldsV1": {"f:metadata": {"f:labels": {".": {}}}}}]
   },
   "spec": {

@@ -143,7 +143,8 @@ TEST_CASE("an object from spawn parameters") {
   const json full = json::parse(slabJson(p));
   CHECK(full == json::parse(R"({"apiVersion":"spawner.dev/v1","kind":"SessionLivedBackend",
       "metadata":{"name":"spawner-x","namespace":"spawner","labels":{"l":"v"},"annotations":{"a":"v"}},
-      "spec":{"template":{"containers":[{"name":"app","image":"demo:1","imagePullPolicy":"Never","env":[{"name":"A","value":"1"},{"name":"B","value":"\"2\"\n"}],
+      "spec":{"template":{"containers":[{"name":"app","image":"demo:1","imagePullPolicy":"Never","env":[
+        {"name":"A","value":"1"},{"name":"B","value":"\"2\"\n"}],
       "resources":{"limits":{"cpu":"1"}}}],"imagePullSecrets":[{"name":"s"}]},
       "gracePeriodSeconds":0,"httpPort":81,"startupTimeoutSeconds":5,"maxLifetimeSeconds":6,"ttlSecondsAfterFinished":7}})"));
   CHECK(decodeSlab(full.dump()).ok());

@@ -39,7 +39,8 @@ TEST_CASE("print-slab writes the original's object as YAML") {
   SlabFlags flags;
   flags.image = "demo:1";
   CHECK(fromYaml(printSlab(flags).value()) == json::parse(R"({"apiVersion":"spawner.dev/v1","kind":"SessionLivedBackend",
-      "metadata":{"generateName":"spawner-","namespace":"spawner"},"spec":{"template":{"containers":[{"name":"app","image":"demo:1"}]}}})"));
+      "metadata":{"generateName":"spawner-","namespace":"spawner"},
+      "spec":{"template":{"containers":[{"name":"app","image":"demo:1"}]}}})"));
   flags.name = "spawner-x";
   flags.ns = "other";
   flags.imagePullPolicy = "Never";

@@ -49,10 +49,8 @@ TEST_CASE("fault 08: a session that never starts fails at its limit") {
   c.startReadyController();
   c.createSlab("spawner-a", {{"startupTimeoutSeconds", 40}});
   c.reachState("spawner-a", State::Scheduled);
-  c.podStatus(
-      "spawner-a",
-      Json::parse(
-          R"({"phase":"Pending","containerStatuses":[{"name":"my-app","state":{"waiting":{"reason":"ImagePullBackOff","message":"no such image"}}}]})"));
+  c.podStatus("spawner-a", Json::parse(R"({"phase":"Pending","containerStatuses":[{"name":"my-app",)"
+                                       R"("state":{"waiting":{"reason":"ImagePullBackOff","message":"no such image"}}}]})"));
   c.loop.runFor(38s);
   CHECK(c.state("spawner-a") == State::Scheduled);
   c.reachState("spawner-a", State::Failed, 5s);
