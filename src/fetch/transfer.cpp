@@ -90,7 +90,7 @@ void Transfer::finish(CURLcode code) {
   ended = true;
   touch();
   if (failure || code == CURLE_OK) {
-    if (!failure && !headComplete) failure = Error{ErrorKind::Protocol, "the answer has no complete head", {}};
+    if (!failure && !headComplete) failure = Error{ErrorKind::Disconnected, "the connection ended within the answer's head", {}};
     return;
   }
   const std::string_view text = errorText[0] != '\0' ? std::string_view(errorText) : curl_easy_strerror(code);
