@@ -114,9 +114,10 @@ class WebSocket:
     def __init__(self, port, path, headers=None, timeout=15, connection="Upgrade", host="127.0.0.1"):
         self.socket = socket.create_connection((host, port), timeout=timeout)
         key = base64.b64encode(secrets.token_bytes(16)).decode()
-        lines = [f"GET {path} HTTP/1.1", f"Host: {host}:{port}", "Upgrade: websocket", f"Connection: {connection}",
+        fields = {"host": f"{host}:{port}", **(headers or {})}  # a "host" in headers wins, as in request()
+        lines = [f"GET {path} HTTP/1.1", "Upgrade: websocket", f"Connection: {connection}",
                  f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13"]
-        lines += [f"{k}: {v}" for k, v in (headers or {}).items()]
+        lines += [f"{k}: {v}" for k, v in fields.items()]
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         self._buffer = b""
         while b"\r\n\r\n" not in self._buffer:
