@@ -11,6 +11,7 @@ inline constexpr std::string_view pageHtml = R"page(<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Whiteboard</title>
+<link rel="icon" href="data:,">
 <style>
   :root { color-scheme: light; --ink: #1c2530; --line: #d9dee5; --bar: #ffffffee; }
   * { box-sizing: border-box; }
@@ -113,10 +114,8 @@ canvas.addEventListener('pointerdown', e => {
 let lastCursor = 0;
 canvas.addEventListener('pointermove', e => {
   const [x, y] = place(e);
-  if (!drawing) {
-    if (e.timeStamp - lastCursor > 60) { lastCursor = e.timeStamp; send({ type: 'cursor', x, y }); }
-    return;
-  }
+  if (e.timeStamp - lastCursor > 60) { lastCursor = e.timeStamp; send({ type: 'cursor', x, y }); }
+  if (!drawing) return;
   const p = drawing.points;
   p.push(x, y);
   stroke({ ...drawing, points: p.slice(-4) });

@@ -12,6 +12,11 @@ namespace {
 
 constexpr Duration sweepDelay = std::chrono::milliseconds(50);  // joins the ends of many containers into one look at /proc
 
+bool canListenOn(std::uint16_t port) {
+  const auto address = SocketAddress::fromIp("0.0.0.0", port);
+  return address && listenOn(*address).ok();
+}
+
 class ProcessContainer final : public Container {
  public:
   ProcessContainer(ProcessRuntime& runtime, std::string mark) : runtime_(runtime), mark_(std::move(mark)) {}
@@ -23,6 +28,7 @@ class ProcessContainer final : public Container {
   void kill() override { process->signal(SIGKILL, true); }
   [[nodiscard]] std::string id() const override { return "process://" + std::to_string(process->pid()); }
   [[nodiscard]] std::string portProblem(std::uint16_t port) const override {
+    if (!canListenOn(port)) return {};  // somebody listens there; the look through /proc is only for where nobody does
     const std::vector<std::uint16_t> ports = listeningPorts(markedProcesses(containerMark, {mark_}));
     if (ports.empty() || std::find(ports.begin(), ports.end(), port) != ports.end()) return {};
     std::string list;
@@ -45,11 +51,6 @@ void setVariable(std::vector<std::pair<std::string, std::string>>& env, const st
     env.emplace_back(name, value);
   else
     it->second = value;
-}
-
-bool canListenOn(std::uint16_t port) {
-  const auto address = SocketAddress::fromIp("0.0.0.0", port);
-  return address && listenOn(*address).ok();
 }
 
 }  // namespace

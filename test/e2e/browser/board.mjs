@@ -12,7 +12,11 @@ const facts = {};
 
 function watch(page, name) {
   page.on('pageerror', error => problems.push(`${name}: ${error.message}`));
-  page.on('console', message => { if (message.type() === 'error') problems.push(`${name}: console: ${message.text()}`); });
+  // Pages of ours that say "not yet" or "no such session" come with 503, 404 and 410: the browser notes those on its console.
+  page.on('console', message => {
+    const expected = /status of (503|410)/.test(message.text()) || (name === 'refused' && /status of 404/.test(message.text()));
+    if (message.type() === 'error' && !expected) problems.push(`${name}: console: ${message.text()} ${message.location().url}`);
+  });
 }
 const shot = (page, name) => page.screenshot({ path: `${folder}/${name}.png` });
 const darkPixels = page => page.evaluate(() => {
@@ -77,6 +81,7 @@ try {
     facts.failedText = await fourth.evaluate(() => document.body.innerText);
     await shot(fourth, '6-failed');
     const fifth = await context.newPage();
+    watch(fifth, 'refused');
     await fifth.goto(new URL('/p/nobody/', url).href, { timeout: 15000 });
     facts.unknownText = await fifth.evaluate(() => document.body.innerText);
     await shot(fifth, '7-unknown');
