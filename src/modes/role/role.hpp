@@ -19,8 +19,9 @@ class App;
 
 namespace spawner::role {
 
-/// All that a role gets from outside. In a process: Reactor, libcurl, the kernel's randomness. In `spawner dev`: the same loop for all roles
-/// and a transport straight into the embedded API server. In a simulation: SimLoop, a faulty transport, a seed. Referenced objects outlive the role.
+/// All that a role gets from outside. In a process: Reactor, libcurl, the kernel's randomness. In `spawner dev`: the same loop for all
+/// roles and a transport straight into the embedded API server. In a simulation: SimLoop, a faulty transport, a seed. Referenced objects
+/// outlive the role.
 struct Context {
   Loop& loop;
   Transport& kube;
@@ -43,16 +44,16 @@ class Role {
 struct CommonOptions {
   std::string logLevel = "info";
   std::string logFormat = "json";
-  std::string kubeconfig;       // empty: $KUBECONFIG, in-cluster, ~/.kube/config, in that order
+  std::string kubeconfig;  // empty: $KUBECONFIG, in-cluster, ~/.kube/config, in that order
   std::string kubeContext;
-  std::string metricsListen;    // "address:port" of /metrics, /healthz and /readyz; empty: none
+  std::string metricsListen;       // "address:port" of /metrics, /healthz and /readyz; empty: none
   std::uint32_t stopSeconds = 20;  // deadline of an ordered end
 };
 /// Adds --log-level, --log-format, --metrics-listen, --stop-seconds, and with `kube` --kubeconfig and --context.
 void addCommonOptions(CLI::App& app, CommonOptions& options, bool kube = true);
 
-/// Makes the context for one process, starts the role, runs until SIGINT or SIGTERM, stops it in order. Returns the exit code: 0, or 1 after one
-/// clear line on standard error. `kube` false: context.kube answers every call with Unsupported (the sidecar has no Kubernetes).
+/// Makes the context for one process, starts the role, runs until SIGINT or SIGTERM, stops it in order. Returns the exit code: 0, or 1
+/// after one clear line on standard error. `kube` false: context.kube answers every call with Unsupported (the sidecar has no Kubernetes).
 int runProcess(const std::string& roleName, const CommonOptions& options, bool kube,
                const std::function<Result<std::unique_ptr<Role>>(Context)>& start);
 
