@@ -2,7 +2,9 @@
 #include "modes/role/process.hpp"
 
 #include <signal.h>
+#include <sys/resource.h>
 
+#include <cerrno>
 #include <cstdio>
 
 #include "base/crypto.hpp"
@@ -15,6 +17,15 @@ namespace {
 
 constexpr int success = 0;
 constexpr int failure = 1;
+
+/// A tunnel needs two descriptors, and the usual soft limit of 1024 is for programs that call select().
+void raiseDescriptorLimit(const Logger& log) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  const rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    log.warn("the limit of open files cannot be raised", {{"limit", before}, {"error", systemError("setrlimit", errno)}});
+}
 
 /// One process of one role. Members are made in order and go in the reverse one: the role first, the loop last.
 class Process {
@@ -44,6 +55,7 @@ class Process {
     signals_ = std::move(*signals);
     // A peer that goes away is an error of a write, not the end of the process (TLS libraries write without MSG_NOSIGNAL).
     ::signal(SIGPIPE, SIG_IGN);
+    raiseDescriptorLimit(log_);
     if (kube) {
       Result<k8s::ClusterConfig> config = k8s::findConfig(options_.kubeconfig, options_.kubeContext, k8s::environment());
       if (!config) return config.error();
