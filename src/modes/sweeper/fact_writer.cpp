@@ -20,11 +20,6 @@ FactWriter::FactWriter(const Environment& environment, std::string ns, std::stri
 
 void FactWriter::learnFirst() { mustLearn_ = true; }
 
-void FactWriter::learnNow() {
-  mustLearn_ = true;
-  next();
-}
-
 void FactWriter::running(WallTime at) {
   if (running_ || end_) return;
   running_ = at;
@@ -56,7 +51,7 @@ bool FactWriter::contactDue() const { return contact_ && contact_->lost != conta
 void FactWriter::next() {
   if (stopped_ || busy_ || retry_.active() || endDone_) return;
   const bool statesDue = (ready_ && !readyDone_) || (running_ && !runningDone_);
-  // What happened before the learning is asked for too: a restarted sweeper does not know that contact was lost.
+  // Before anything is compared: a restarted sweeper does not know what is written, nor that contact was lost.
   if (mustLearn_) return read();
   if (statesDue) return writeStates();
   if (end_) return writeEnd();

@@ -25,8 +25,6 @@ class FactWriter {
   /// The object may have facts already that are not ours to write again (an earlier sweeper's, the controller's): reads it before the next
   /// write.
   void learnFirst();
-  /// Learns at once: whether contact was lost before a restart.
-  void learnNow();
   void setPod(backend::SweptPod pod) { pod_ = std::move(pod); }
 
   // Wishes; each is written once. Repeating one changes nothing, and after an end no state is wished for any more.

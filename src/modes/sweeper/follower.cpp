@@ -92,7 +92,6 @@ void Follower::onReport(const SidecarReport& report) {
   } else if (first && known_) {
     // An earlier sweeper may have said that contact was lost.
     writer_.contact(false, environment_.loop.wallNow(), {});
-    writer_.learnNow();
   }
   armContact();
   if (report.ready) {
@@ -250,6 +249,7 @@ void Follower::unfollow() {
   startTimer_.cancel();
   contactTimer_.cancel();
   serviceTimer_.cancel();
+  probe_.reset();
   setContactLost(false);
 }
 

@@ -67,6 +67,41 @@ TEST_CASE("fault 06: what is no report breaks nothing, ends nothing, and is not 
   CHECK(stranger.requests <= 130);
 }
 
+TEST_CASE("fault 06: a stream that breaks within an event leaves nothing for the next stream", "[sweeper]") {
+  World world;
+  const std::string event = "data: {\"ready\":true,\"v\":1,\"pod_uid\":\"pod-uid-a\",\"age_ms\":1,\"idle_ms\":1}\n\n";
+  std::size_t cut = 0, streams = 0;
+  world.net.transport.serve([&](const std::shared_ptr<Ask>& ask) {
+    ++streams;
+    ask->head(200);
+    if (cut < event.size()) {
+      ask->data(event.substr(0, cut++));
+      return ask->fail(ErrorKind::Disconnected);
+    }
+    ask->data(event);
+  });
+  auto role = world.sweeper();
+  world.add("a");
+  world.waitFor("a", "ready", 30min);
+  CHECK(streams == event.size() + 1);  // the first whole event is understood
+  CHECK(world.metric("spawner_sweeper_bad_reports_total") == 0);
+}
+
+TEST_CASE("fault 07: a stale report sends no command, even where commands would get through", "[sweeper]") {
+  World world;
+  auto role = world.sweeper();
+  FakeSidecar& sidecar = world.add("a");
+  world.waitFor("a", "ready", 1s);
+  world.loop.runFor(5s);
+  sidecar.silent = true;
+  world.loop.runFor(60s);
+  world.changePod("a", [](json& pod) { pod["metadata"]["annotations"]["spawner.dev/grace-period-seconds"] = "1"; });
+  world.loop.runFor(60s);
+  CHECK(sidecar.sweeps == 0);
+  sidecar.silent = false;
+  world.waitFor("a", "swept", 30s);
+}
+
 TEST_CASE("fault 07: losing contact for hours is never idleness; a fresh report then is", "[sweeper]") {
   World world;
   auto role = world.sweeper();
@@ -156,6 +191,22 @@ TEST_CASE("a restarted sweeper takes back its predecessor's lost contact", "[swe
   role = world.sweeper();
   world.loop.runFor(3s);
   CHECK(world.kube.status("a")["contactLost"].is_null());
+}
+
+TEST_CASE("a restarted sweeper that cannot reach a sidecar either does not say so again", "[sweeper]") {
+  World world;
+  auto role = world.sweeper();
+  FakeSidecar& sidecar = world.add("a");
+  world.waitFor("a", "ready", 1s);
+  sidecar.silent = world.net.partitioned = true;
+  world.loop.runFor(30s);
+  const json lost = world.kube.status("a")["contactLost"];
+  REQUIRE(lost.is_object());
+  role.reset();
+  role = world.sweeper();
+  world.loop.runFor(10min);
+  CHECK(world.kube.status("a")["contactLost"] == lost);
+  CHECK(world.metric("spawner_sweeper_contact_lost_pods") == 1);
 }
 
 TEST_CASE("fault 15: another pod at a reused address is not taken for ours", "[sweeper]") {

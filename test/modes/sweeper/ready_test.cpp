@@ -65,6 +65,20 @@ TEST_CASE("cold start: Ready of a sidecar that is heard already is stated in the
   CHECK(world.kube.patches.size() == 1);
 }
 
+TEST_CASE("cold start: a sidecar that comes up late is heard as soon as its pod changes", "[sweeper]") {
+  World world;
+  auto role = world.sweeper();
+  SessionOptions session;
+  session.up = false;
+  session.phase = "Pending";
+  FakeSidecar& sidecar = world.add("a", session);
+  world.loop.runFor(10min);  // an image that is long to pull: tries are seconds apart by now
+  sidecar.start();
+  sidecar.core->setReady();
+  world.changePod("a", [](json& pod) { pod["status"]["phase"] = "Running"; });
+  world.waitFor("a", "ready", 20ms);
+}
+
 TEST_CASE("a pod without an address yet is followed once it has one", "[sweeper]") {
   World world;
   auto role = world.sweeper();
@@ -101,6 +115,22 @@ TEST_CASE("a slow application costs one more patch: Running alone, once its pod 
   CHECK(world.kube.status("a")["stateTimes"]["running"] == runningTime);
   world.loop.runFor(1s);
   CHECK(world.kube.events.size() == 2);
+}
+
+TEST_CASE("Running that the controller stated meanwhile keeps its time", "[sweeper]") {
+  World world;
+  auto role = world.sweeper();
+  SessionOptions session;
+  session.up = false;
+  FakeSidecar& sidecar = world.add("a", session);
+  world.loop.runFor(6s);
+  const std::string time = "2026-01-01T00:00:00.000000Z";
+  world.kube.slabs["a"]["status"] = {{"running", true}, {"stateTimes", {{"running", time}}}};
+  sidecar.start();
+  sidecar.core->setReady();
+  world.waitFor("a", "ready", 5s);
+  CHECK(world.kube.status("a")["stateTimes"]["running"] == time);
+  CHECK(world.kube.patches.size() == 1);
 }
 
 TEST_CASE("an application that never listens fails by its sidecar's own word", "[sweeper]") {

@@ -31,6 +31,21 @@ TEST_CASE("an unused session is swept within its grace period + 2 s, and says wh
   CHECK(world.logged("session swept"));
 }
 
+TEST_CASE("an unused session is swept in time whatever its grace period is, between two reports too", "[sweeper]") {
+  for (int grace = 1; grace <= 24; ++grace) {
+    CAPTURE(grace);
+    World world;
+    auto role = world.sweeper();
+    SessionOptions session;
+    session.grace = std::to_string(grace);
+    FakeSidecar& sidecar = world.add("a", session);
+    const TimePoint ready = world.loop.now();
+    REQUIRE(world.until([&] { return sidecar.core->swept().has_value(); }, 60s));
+    CHECK(world.loop.now() - ready >= grace * 1s);
+    CHECK(world.loop.now() - ready <= grace * 1s + 100ms);
+  }
+}
+
 TEST_CASE("fault 05: a use that outlasts the grace period many times is not swept, whatever the wall clock does", "[sweeper]") {
   World world;
   auto role = world.sweeper();
