@@ -183,6 +183,17 @@ class Doors(unittest.TestCase):
         self.assertEqual(os.stat(self.dev.kubeconfig).st_mode & 0o077, 0)
 
 
+class TwoAtOnce(unittest.TestCase):
+    def test_two_runs_on_one_machine_do_not_meet(self):
+        with Dev([BOARD]) as one, Dev([BOARD]) as two:
+            sessions = [(dev, dev.ready("whiteboard")) for _ in range(3) for dev in (one, two)]
+            for dev, spawned in sessions:
+                self.assertEqual(request(dev.port, "GET", f"/p/{spawned['name']}/").status, 200)
+            addresses = [pod["status"]["podIP"] for dev in (one, two)
+                         for pod in Kube(dev.kubeconfig).call("GET", "/api/v1/namespaces/spawner/pods").json()["items"]]
+            self.assertEqual(len(set(addresses)), 6)
+
+
 class HostRouting(unittest.TestCase):
     def test_a_session_answers_at_its_own_host_name(self):
         with Dev([BOARD]) as dev:

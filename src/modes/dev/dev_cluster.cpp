@@ -57,6 +57,24 @@ std::string kubeconfigText(const std::string& server, const std::string& token) 
          "contexts:\n- name: spawner-dev\n  context:\n    cluster: spawner-dev\n    user: spawner-dev\n    namespace: spawner\n";
 }
 
+/// A 127.X.0.0/16 of this run's own: several runs on one machine must not give one address twice. A listening socket in it is the claim; it
+/// goes with the process.
+struct AddressRange {
+  int number = 0;  // X
+  Fd claim;
+};
+Result<AddressRange> claimRange(Random& random) {
+  constexpr std::uint64_t first = 64, count = 128;
+  const std::uint64_t begin = random.below(count);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const int number = static_cast<int>(first + (begin + i) % count);
+    auto address = SocketAddress::fromIp("127." + std::to_string(number) + ".255.254", names::servePort);
+    if (!address) return address.error();
+    if (auto claim = listenOn(*address)) return AddressRange{number, std::move(*claim)};
+  }
+  return Error{ErrorKind::Limit, "no 127.X.0.0/16 between 127.64 and 127.191 is free for pods: too many spawner dev run here", {}};
+}
+
 Result<cluster::ImageTable> imageTable(const Options& options) {
   cluster::ImageTable images;
   for (const std::string& image : options.images)
@@ -72,7 +90,12 @@ Result<std::unique_ptr<DevCluster>> DevCluster::start(Loop& loop, Random& random
   std::unique_ptr<DevCluster> self(new DevCluster);
   auto images = imageTable(options);
   if (!images) return images.error();
-  self->api_ = std::make_unique<cluster::ApiServer>(cluster::ApiServerOptions{}, random, cluster::Now{loop.now(), loop.wallNow()});
+  auto range = claimRange(random);
+  if (!range) return range.error();
+  self->rangeClaim_ = std::move(range->claim);
+  cluster::ApiServerOptions server;
+  server.serviceRange = "127." + std::to_string(range->number) + ".0.0/17";
+  self->api_ = std::make_unique<cluster::ApiServer>(server, random, cluster::Now{loop.now(), loop.wallNow()});
   self->controllers_ = std::make_unique<cluster::Controllers>(loop, *self->api_);
   cluster::ProcessRuntimeOptions runtime;
   runtime.stateDir = state.path();
@@ -84,6 +107,8 @@ Result<std::unique_ptr<DevCluster>> DevCluster::start(Loop& loop, Random& random
   self->hooks_ = std::move(*hooks);
   cluster::NodeAgentOptions agent;
   agent.maxPods = options.maxSessions;
+  agent.podRange = 0x7F008000U | static_cast<std::uint32_t>(range->number) << 16;  // the upper half of the range
+  agent.podRangeSize = 1U << 15;
   self->agent_ = std::make_unique<cluster::NodeAgent>(loop, *self->api_, *self->runtime_, self->hooks_.get(), log, agent);
   self->logs_ = std::make_unique<cluster::ContainerLogSource>(*self->agent_, *self->runtime_);
   self->api_->setLogSource(self->logs_.get());

@@ -37,6 +37,7 @@ class DevCluster {
   DevCluster() = default;
   Result<void> serve(Loop& loop, const Options& options, Random& random, const StateDir& state);
 
+  Fd rangeClaim_;
   std::unique_ptr<cluster::ApiServer> api_;
   std::unique_ptr<cluster::Controllers> controllers_;
   std::unique_ptr<cluster::ProcessRuntime> runtime_;
