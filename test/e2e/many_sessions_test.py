@@ -28,7 +28,7 @@ class ManySessions(unittest.TestCase):
             end = time.monotonic() + GRACE + 3  # longer than the grace: nothing in use may end
             while time.monotonic() < end:
                 time.sleep(0.5)
-                states = [s["state"] for s in request(dev.port, "GET", "/api/backends").json()["backends"]]
+                states = [s["state"] for s in request(dev.port, "GET", "/api/backends").json()["items"]]
                 self.assertEqual(states, ["Ready"] * COUNT)
             for _, socket in sessions:
                 socket.send({"type": "cursor", "x": 1, "y": 1})  # every tunnel still carries data
