@@ -56,7 +56,7 @@ void setVariable(std::vector<std::pair<std::string, std::string>>& env, const st
 }  // namespace
 
 ProcessRuntime::ProcessRuntime(Loop& loop, ImageTable images, ProcessRuntimeOptions options, Logger log)
-    : loop_(loop), images_(std::move(images)), options_(std::move(options)), log_(std::move(log)), nextPort_(options_.firstPort) {}
+    : loop_(loop), images_(std::move(images)), options_(std::move(options)), log_(std::move(log)), nextPort_(options_.startPort) {}
 
 ProcessRuntime::~ProcessRuntime() {
   sweepTimer_.cancel();

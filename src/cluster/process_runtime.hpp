@@ -22,6 +22,7 @@ struct ProcessRuntimeOptions {
   std::uint64_t maxLogBytes = 10 * 1024 * 1024;              // a container; the one before is kept too
   std::uint16_t firstPort = 20000;                           // below the kernel's ephemeral range
   std::uint16_t lastPort = 29999;
+  std::uint16_t startPort = 20000;  // where the search begins: another for each run on the machine, so that two seldom look at one port
 };
 
 /// Owner: dev. Thread: the loop's.

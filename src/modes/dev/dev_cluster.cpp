@@ -100,6 +100,7 @@ Result<std::unique_ptr<DevCluster>> DevCluster::start(Loop& loop, Random& random
   cluster::ProcessRuntimeOptions runtime;
   runtime.stateDir = state.path();
   runtime.instance = instance;
+  runtime.startPort = static_cast<std::uint16_t>(runtime.firstPort + (range->number - 64) * 78);  // 128 starting points in 10,000 ports
   runtime.baseEnv = baseEnvironment(options.passEnv);
   self->runtime_ = std::make_unique<cluster::ProcessRuntime>(loop, std::move(*images), std::move(runtime), log);
   auto hooks = fetch::HttpTransport::make(loop);
