@@ -11,7 +11,7 @@ namespace {
 
 void addLimits(CLI::App& command, Options& options) {
   const auto limit = [&command](const char* flag, auto& field, const char* env, const char* help) {
-    command.add_option(flag, field, help)->envname(env)->capture_default_str();
+    command.add_option(flag, field, help)->envname(env)->check(CLI::NonNegativeNumber)->capture_default_str();
   };
   limit("--fresh-seconds", options.freshSeconds, "SPAWNER_FRESH_SECONDS",
         "An older report of a sidecar ends nothing; contact counts as lost");
