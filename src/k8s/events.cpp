@@ -66,8 +66,8 @@ struct EventRecorder::Impl {
     if (pumping.active() || waiting.empty() || sending.size() >= options.concurrency) return;
     pumping = loop.after(Duration::zero(), [this] { sendNext(); });
   }
+  /// There is an item and room for it: after pump() only this takes either.
   void sendNext() {
-    if (waiting.empty() || sending.size() >= options.concurrency) return;
     if (const Duration wait = bucket.take(loop.now()); wait > Duration::zero()) {
       pumping = loop.after(wait, [this] { sendNext(); });
       return;

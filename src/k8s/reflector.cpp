@@ -245,9 +245,7 @@ struct Reflector::Impl {
     // An old event told again must not raise what was deleted since.
     if (it == known.end() && !newerThan(object.resourceVersion, version)) return true;
     advance(object.resourceVersion);
-    Known& entry = it != known.end() ? it->second : known[object.key];
-    entry.list = listNumber;
-    return offer(entry, object, life);
+    return offer(it != known.end() ? it->second : known[object.key], object, life);
   }
   bool deleted(const ObjectText& object) {
     advance(object.resourceVersion);
@@ -305,7 +303,7 @@ void Reflector::learned(const std::string& key, const std::string& resourceVersi
 }
 
 bool Reflector::deletedAfter(const std::string& key, std::string_view resourceVersion) const {
-  return impl_->isSynced && !impl_->known.contains(key) && !newerThan(resourceVersion, impl_->version);
+  return !impl_->known.contains(key) && !newerThan(resourceVersion, impl_->version);
 }
 
 Duration Reflector::sinceContact() const { return impl_->lastContact ? impl_->loop.now() - *impl_->lastContact : Duration::zero(); }

@@ -51,10 +51,7 @@ ReflectorMachine::Step ReflectorMachine::watchEnded(TimePoint now) {
 ReflectorMachine::Step ReflectorMachine::failed(const Error& error, TimePoint now) {
   closeWatch(now);
   const bool lost = error.kind == ErrorKind::Gone || error.kind == ErrorKind::Protocol || error.kind == ErrorKind::Limit;
-  if (lost) {
-    state_ = State::Empty;
-    continueToken_.clear();
-  }
+  if (lost) state_ = State::Empty;
   // The first 410 after a working watch is the ordinary course of things.
   const bool atOnce = error.kind == ErrorKind::Gone && backoff_.tries() == 0;
   Duration delay = backoff_.next(random_);

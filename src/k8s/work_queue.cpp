@@ -36,8 +36,8 @@ struct WorkQueue::Impl {
     if (pumping.active() || waiting.empty() || inProcess.size() >= options.concurrency) return;
     pumping = loop.after(Duration::zero(), [this] { startNext(); });
   }
+  /// There is a key and room for it: after pump() only this takes either.
   void startNext() {
-    if (waiting.empty() || inProcess.size() >= options.concurrency) return;
     if (const Duration wait = bucket.take(loop.now()); wait > Duration::zero()) {
       pumping = loop.after(wait, [this] { startNext(); });
       return;

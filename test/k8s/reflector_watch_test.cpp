@@ -38,6 +38,8 @@ TEST_CASE("a watch cut at any byte is resumed after the last whole event, and no
       INFO("cut at " << cut);
       REQUIRE(f.isWatch(*resumed));
       CHECK(f.has(*resumed, "resourceVersion=" + versions[whole] + "&"));
+      // A clean end within an event is none.
+      CHECK(f.reflector->counts().errors == (clean && cut == (whole == 0 ? 0 : ends[whole - 1]) ? 0 : 1));
       resumed->head();
       resumed->data(whole == 0 ? bytes : bytes.substr(ends[whole - 1]));
       f.run();
