@@ -95,7 +95,8 @@ class Kernel:
         """The value of the code's last line as text; AssertionError with the traceback if it fails."""
         header = {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "session": self._session, "username": "test", "version": "5.3",
                   "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
-        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False, "stop_on_error": True}
+        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False,
+                   "stop_on_error": True}
         self.socket.send({"channel": "shell", "header": header, "parent_header": {}, "metadata": {}, "content": content, "buffers": []})
         return self._result(header["msg_id"], code, time.monotonic() + seconds)
 
@@ -207,7 +208,8 @@ class JupyterLab(unittest.TestCase):
         self.assertEqual(kernel.execute(hold), "200")
         leased = time.monotonic()
         kernel.socket.close()
-        self.assert_lives_for(lease + GRACE - 0.5 - (time.monotonic() - leased), "a busy lease is use, and the grace period begins at its end")
+        left = lease + GRACE - (time.monotonic() - leased)
+        self.assert_lives_for(left - 0.5, "a busy lease is use, and the grace period begins at its end")
         self.stream.wait_state("Swept", 0.5 + 2)
         wait_for("every process of the session to end", lambda: not self.dev.marked())
 

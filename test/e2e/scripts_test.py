@@ -1,4 +1,4 @@
-"""scripts/test counts what unittest says, also where a class cannot even be set up: a suite that died must not look like one that passed."""
+"""scripts/test counts what unittest says, also where a class cannot even be set up: what died must not look like what passed."""
 
 import contextlib
 import importlib.machinery
