@@ -15,7 +15,7 @@ int main(int argc, char** argv) {
   CLI::App app("Spawner: a server process for every user of a web application, on demand", "spawner");
   app.set_version_flag("--version", "spawner " SPAWNER_VERSION);
   app.require_subcommand(1);
-  app.failure_message(CLI::FailureMessage::help);
+  app.failure_message(CLI::FailureMessage::simple);
   std::function<int()> run;
   spawner::api::addCommand(app, run);
   spawner::controller::addCommand(app, run);

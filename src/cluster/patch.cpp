@@ -196,7 +196,7 @@ std::optional<Failure> mergeObject(Json& target, const Json& patch) {
       const std::string list = name.substr(name.find('/') + 1);
       if (target.find(list) == nullptr) continue;
       std::erase_if(target.edit(list).editItems(),
-                    [&](const Json& item) { return std::find(value.items().begin(), value.items().end(), item) != value.items().end(); });
+                    [&doomed = value.items()](const Json& item) { return std::find(doomed.begin(), doomed.end(), item) != doomed.end(); });
       continue;
     }
     if (name.starts_with('$')) return failures::badRequest(fmt::format("unknown strategic merge directive {}", name));

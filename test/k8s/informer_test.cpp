@@ -227,7 +227,7 @@ TEST_CASE("faults of every kind never make the copy wrong, and it never goes bac
   for (int seed = 1; seed <= seeds; ++seed) {
     InformerFixture f(seed);
     f.make(1 + seed % 5);
-    TinyApi api(f.loop, f.transport, *f.random);
+    TinyApi api(f.transport, *f.random);
     std::map<std::string, int> newest;  // by key: the highest version that was ever told
     f.informer->onChange([&](const std::string& key, const auto&, const auto& after) {
       if (!after) return;

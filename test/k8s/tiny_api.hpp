@@ -14,7 +14,7 @@ namespace spawner::test {
 
 class TinyApi {
  public:
-  TinyApi(SimLoop& loop, ScriptedTransport& transport, Random& random) : loop_(loop), random_(random) {
+  TinyApi(ScriptedTransport& transport, Random& random) : random_(random) {
     transport.serve([this](const std::shared_ptr<Ask>& ask) { take(ask); });
   }
 
@@ -129,7 +129,6 @@ class TinyApi {
     if (chance(10)) watcher->line(log_[random_.below(log_.size())].line);  // an old one, or this one, again
   }
 
-  SimLoop& loop_;
   Random& random_;
   int version_ = 100;
   int oldest_ = 0;

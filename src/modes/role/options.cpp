@@ -1,40 +1,23 @@
 // Options that all roles share.
-#include <CLI/CLI.hpp>
-
+#include "modes/role/command_line.hpp"
 #include "modes/role/process.hpp"
-#include "modes/role/role.hpp"
 
 namespace spawner::role {
 
-void addCommonOptions(CLI::App& app, CommonOptions& options, bool kube) {
-  const std::string group = "Common";
-  app.add_option("--log-level", options.logLevel, "Least level that is logged: debug, info, warn or error")
-      ->envname("SPAWNER_LOG_LEVEL")
-      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--log-format", options.logFormat, "Form of the log: json (one object a line) or text (for people)")
-      ->envname("SPAWNER_LOG_FORMAT")
-      ->check(CLI::IsMember({"json", "text"}))
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--metrics-listen", options.metricsListen, "address:port of /metrics, /healthz and /readyz; empty: none")
-      ->envname("SPAWNER_METRICS_LISTEN")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--stop-seconds", options.stopSeconds, "Deadline of an ordered end after SIGINT or SIGTERM")
-      ->envname("SPAWNER_STOP_SECONDS")
-      ->check(CLI::Range(std::uint32_t{0}, maxStopSeconds))
-      ->capture_default_str()
-      ->group(group);
+void addCommonOptions(CommandLine& line, CommonOptions& options, bool kube) {
+  line.group("Common");
+  line.choice("--log-level", options.logLevel, "SPAWNER_LOG_LEVEL", "Least level that is logged: debug, info, warn or error",
+              {"debug", "info", "warn", "error"});
+  line.choice("--log-format", options.logFormat, "SPAWNER_LOG_FORMAT", "Form of the log: json (one object a line) or text (for people)",
+              {"json", "text"});
+  line.text("--metrics-listen", options.metricsListen, "SPAWNER_METRICS_LISTEN",
+            "address:port of /metrics, /healthz and /readyz; empty: none");
+  line.number("--stop-seconds", options.stopSeconds, "SPAWNER_STOP_SECONDS", "Deadline of an ordered end after SIGINT or SIGTERM",
+              {0, maxStopSeconds});
   if (!kube) return;
-  app.add_option("--kubeconfig", options.kubeconfig,
-                 "Path of a kubeconfig; empty: $KUBECONFIG, the pod's service account, ~/.kube/config, in that order")
-      ->envname("SPAWNER_KUBECONFIG")
-      ->group(group);
-  app.add_option("--context", options.kubeContext, "Context of the kubeconfig; empty: its current-context")
-      ->envname("SPAWNER_CONTEXT")
-      ->group(group);
+  line.text("--kubeconfig", options.kubeconfig, "SPAWNER_KUBECONFIG",
+            "Path of a kubeconfig; empty: $KUBECONFIG, the pod's service account, ~/.kube/config, in that order");
+  line.text("--context", options.kubeContext, "SPAWNER_CONTEXT", "Context of the kubeconfig; empty: its current-context");
 }
 
 Result<Logger::Options> logOptions(const CommonOptions& options) {

@@ -13,10 +13,6 @@
 #include "spawner/result.hpp"
 #include "spawner/transport.hpp"
 
-namespace CLI {
-class App;
-}
-
 namespace spawner::role {
 
 /// All that a role gets from outside. In a process: Reactor, libcurl, the kernel's randomness. In `spawner dev`: the same loop for all
@@ -40,6 +36,8 @@ class Role {
   [[nodiscard]] virtual bool ready() const = 0;
 };
 
+class CommandLine;
+
 /// Options that all roles share. Each has an environment form: SPAWNER_LOG_LEVEL and so on.
 struct CommonOptions {
   std::string logLevel = "info";
@@ -50,7 +48,7 @@ struct CommonOptions {
   std::uint32_t stopSeconds = 20;  // deadline of an ordered end
 };
 /// Adds --log-level, --log-format, --metrics-listen, --stop-seconds, and with `kube` --kubeconfig and --context.
-void addCommonOptions(CLI::App& app, CommonOptions& options, bool kube = true);
+void addCommonOptions(CommandLine& line, CommonOptions& options, bool kube = true);
 
 /// Makes the context for one process, starts the role, runs until SIGINT or SIGTERM, stops it in order. Returns the exit code: 0, or 1
 /// after one clear line on standard error. `kube` false: context.kube answers every call with Unsupported (the sidecar has no Kubernetes).

@@ -111,7 +111,7 @@ void DataPlane::handle(std::unique_ptr<http::Exchange> exchange) {
 void DataPlane::forward(std::unique_ptr<http::Exchange> exchange) {
   proxy::Target target;
   target.address = *upstream_;
-  target.edit.trustForwarded = options_.trustForwarded;
+  target.edit.trustForwarded = !options_.noTrustForwarded;
   target.onFailure = [this](std::unique_ptr<http::Exchange> failed, const proxy::Failure& failure) {
     // An application that was restarted may listen elsewhere now.
     if (failure.kind == proxy::FailureKind::ConnectFailed)

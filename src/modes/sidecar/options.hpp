@@ -27,7 +27,7 @@ struct Options {
   bool eventsOnServePort = false;                        // --events-on-serve-port (original): GET /_events there is ours, unsigned
   std::string sessionFile = "/dev/shm/spawner-session";  // --session-file; empty: none
   std::vector<std::string> ignorePaths;                  // --ignore-path PATH, repeatable: such requests are no use
-  bool trustForwarded = true;                            // --no-trust-forwarded: X-Forwarded-* from our client are thrown away
+  bool noTrustForwarded = false;                         // --no-trust-forwarded: X-Forwarded-* from our client are thrown away
 
   std::uint32_t drainSeconds = 20;      // --drain-seconds: what is in flight has this long, at SIGTERM and at most in GET /_hold
   std::uint32_t readyWaitSeconds = 10;  // --ready-wait-seconds: a request that comes before Ready waits this long, then 503

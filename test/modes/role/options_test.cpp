@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "loop/sim_loop.hpp"
+#include "modes/role/command_line.hpp"
 #include "modes/role/process.hpp"
 
 using namespace spawner;
@@ -20,7 +21,8 @@ struct Parsed {
 Parsed parse(std::vector<std::string> arguments, bool kube = true) {
   Parsed parsed;
   CLI::App app;
-  addCommonOptions(app, parsed.options, kube);
+  CommandLine line(app);
+  addCommonOptions(line, parsed.options, kube);
   std::reverse(arguments.begin(), arguments.end());
   try {
     app.parse(arguments);
@@ -89,4 +91,36 @@ TEST_CASE("a role without Kubernetes gets Unsupported for every request, later, 
   CHECK(kinds.empty());
   loop.runFor(1s);
   CHECK(kinds == std::vector<ErrorKind>{ErrorKind::Unsupported, ErrorKind::Unsupported});
+}
+
+TEST_CASE("numbers of the command line: a sign, a fraction, a unit and what does not fit are refused by name") {
+  struct Numbers {
+    std::uint16_t port = 1;
+    std::uint32_t seconds = 2;
+    std::size_t bytes = 3;
+    double rate = 4;
+  };
+  const auto refusal = [](std::vector<std::string> arguments) -> std::string {
+    Numbers numbers;
+    CLI::App app;
+    CommandLine line(app);
+    line.number("--port", numbers.port, "", "p");
+    line.number("--seconds", numbers.seconds, "", "s", {1, 100});
+    line.number("--bytes", numbers.bytes, "", "b");
+    line.decimal("--rate", numbers.rate, "", "r");
+    std::reverse(arguments.begin(), arguments.end());
+    try {
+      app.parse(arguments);
+    } catch (const CLI::ParseError& error) { return error.what(); }
+    return "";
+  };
+  for (const auto* good : {"--port=0", "--port=65535", "--seconds=1", "--seconds=100", "--bytes=18446744073709551615", "--rate=0.5"})
+    CHECK(refusal({good}) == "");
+  for (const auto* bad : {"--port=-1", "--port=65536", "--port=+1", "--port=80x", "--port=0x50", "--seconds=0", "--seconds=101",
+                          "--seconds=1.5", "--bytes=-1", "--bytes=18446744073709551616", "--rate=-1", "--rate=fast"}) {
+    INFO(bad);
+    const std::string said = refusal({bad});
+    CHECK_FALSE(said.empty());
+    CHECK(said.find(std::string(bad).substr(0, 6)) != std::string::npos);
+  }
 }
