@@ -30,7 +30,7 @@ void fields(value v, std::string_view path, F f) {
   if (type != json_type::object) throw Bad{path, "an object"};
   for (auto field : v.get_object()) {
     const std::string_view key = field.unescaped_key();
-    f(key, std::move(field.value()).value());
+    f(key, field.value().value());
   }
 }
 
@@ -39,7 +39,7 @@ void elements(value v, std::string_view path, F f) {
   const json_type type = v.type();
   if (type == json_type::null) return;
   if (type != json_type::array) throw Bad{path, "a list"};
-  for (auto element : v.get_array()) f(std::move(element).value());
+  for (auto element : v.get_array()) f(element.value());
 }
 
 void read(value v, std::string_view path, std::string& out) {
@@ -333,7 +333,7 @@ Result<T> decode(std::string_view what, std::string_view json, F f) {
     if (document.get_object().get(top) != simdjson::SUCCESS) return fail("not a JSON object");
     for (auto field : top) {
       const std::string_view key = field.unescaped_key();
-      f(key, std::move(field.value()).value(), result);
+      f(key, field.value().value(), result);
     }
     if (document.current_location().error() != simdjson::OUT_OF_BOUNDS) return fail("text behind the object");
   } catch (const Bad& bad) {

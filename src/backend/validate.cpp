@@ -56,7 +56,8 @@ bool asksFor(const Json& object, std::string_view name) {
   const auto it = object.find(std::string(name));
   if (it == object.end() || it->is_null()) return false;
   if (it->is_boolean()) return it->get<bool>();
-  if (it->is_string() || it->is_array() || it->is_object()) return !it->empty() && *it != "";
+  if (it->is_string()) return !it->get_ref<const std::string&>().empty();
+  if (it->is_array() || it->is_object()) return !it->empty();
   return true;
 }
 

@@ -105,7 +105,7 @@ void NodeAgent::forget(const std::string& uid) {
 /// The cluster IP of the pod's own Service, so that the Service works without a proxy of its own; else the next free address of the range.
 std::string NodeAgent::addressFor(const PodPlan& plan) {
   if (const ObjectPtr service = server_.store().find(types::services, plan.key())) {
-    const std::string ip(service->json().textAt({"spec", "clusterIP"}));
+    std::string ip(service->json().textAt({"spec", "clusterIP"}));
     const Json* selector = service->json().find({"spec", "selector"});
     bool selects = !ip.empty() && ip != "None" && !addresses_.contains(ip) && selector != nullptr && !selector->members().empty();
     for (const auto& [key, value] : selector != nullptr ? selector->members() : Json::Members{}) {

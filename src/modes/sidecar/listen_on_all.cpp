@@ -9,7 +9,7 @@ Result<void> listenOn(http::Front& front, const std::string& ip, std::uint16_t p
     return front.listen(*parsed);
   };
   if (!ip.empty()) return one(ip, port);
-  const Result<void> ipv4 = one("0.0.0.0", port);
+  Result<void> ipv4 = one("0.0.0.0", port);
   const Result<void> ipv6 = one("::", ipv4 ? front.port() : port);
   if (!ipv4 && !ipv6) return ipv4;
   // A kernel without one of the families is no fault of the operator's.
