@@ -79,6 +79,10 @@ void setEnv(Json& container, const std::vector<std::pair<std::string, std::strin
   container["env"] = std::move(env);
 }
 
+void setIfAbsent(Json& object, const char* name, Json value) {
+  if (!object.contains(name) || object[name].is_null()) object[name] = std::move(value);
+}
+
 void prepareApplication(Json& container, const Slab& slab, const PodOptions& options) {
   const SidecarPorts ports = sidecarPorts(slab.spec);
   std::vector<std::pair<std::string, std::string>> env = {
@@ -88,6 +92,8 @@ void prepareApplication(Json& container, const Slab& slab, const PodOptions& opt
   if (std::string url = outsideUrl(slab.meta, options.urlTemplate, options.prefix); !url.empty())
     env.emplace_back(names::urlEnv, std::move(url));
   setEnv(container, env);
+  // How it failed outlives its pod: the end of its log goes into status.end.message. "File" in the template keeps it out.
+  setIfAbsent(container, "terminationMessagePolicy", "FallbackToLogsOnError");
   // The kubelet calls this on the pod's address before it ends the application: it returns when nothing is in flight.
   Json& lifecycle = container["lifecycle"];
   if (!lifecycle.is_object()) lifecycle = Json::object();
@@ -130,10 +136,6 @@ void addPullSecret(Json& spec, const std::string& name) {
   Json& secrets = listAt(spec, "imagePullSecrets");
   const Json secret = {{"name", name}};
   if (std::find(secrets.begin(), secrets.end(), secret) == secrets.end()) secrets.push_back(secret);
-}
-
-void setIfAbsent(Json& spec, const char* name, Json value) {
-  if (!spec.contains(name) || spec[name].is_null()) spec[name] = std::move(value);
 }
 
 /// Half a SHA-256, as 16 hex digits, of the value with sorted keys: how the server orders them does not matter.

@@ -95,7 +95,7 @@ Json specSchema() {
 Json endSchema() {
   Json end = objectOf("How the session ended. Set once.",
                       {{"reason", text("One word: Idle, MaxLifetime, Completed, Error, OOMKilled, StartTimeout, …")},
-                       {"message", text("One sentence.")},
+                       {"message", text("Why, in a sentence; after an error also the end of the log of the application.")},
                        {"exitCode", {{"type", "integer"}, {"format", "int32"}, {"description", "Of the container that ended it."}}},
                        {"signal", {{"type", "integer"}, {"format", "int32"}, {"description", "Of the container that ended it."}}},
                        {"time", time("When.")}});

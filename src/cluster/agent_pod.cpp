@@ -6,6 +6,17 @@
 
 namespace spawner::cluster {
 
+namespace {
+
+std::string lastLines(std::string text, std::size_t count) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  std::size_t begin = text.size();
+  for (std::size_t lines = 0; lines < count && begin != std::string::npos && begin > 0; ++lines) begin = text.rfind('\n', begin - 1);
+  return begin == std::string::npos || begin == 0 ? text : text.substr(begin + 1);
+}
+
+}  // namespace
+
 AgentPod::AgentPod(Loop& loop, ContainerRuntime& runtime, Transport* hooks, AgentPodHost& host, Logger log, PodPlan plan, std::string ip,
                    AgentPodOptions options)
     : loop_(loop),
@@ -118,8 +129,10 @@ void AgentPod::launch(Slot& slot) {
 }
 
 void AgentPod::ended(Slot& slot, ExitStatus status) {
-  slot.running.reset();
   ContainerState& state = slot.state;
+  const bool failed = status.signal || status.code.value_or(0) != 0;
+  state.message = failed && slot.plan.logTailOnError ? lastLines(slot.running->logTail(), maxLogTailLines) : std::string();
+  slot.running.reset();
   state.kind = ContainerState::Kind::Terminated;
   state.finishedAt = loop_.wallNow();
   state.signal = status.signal;

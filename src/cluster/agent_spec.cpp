@@ -74,6 +74,7 @@ ContainerPlan containerOf(const Json& item, bool init) {
   plan.args = listAt(item, "args");
   plan.workingDir = textAt(item, "workingDir");
   plan.preStop = preStopOf(item);
+  plan.logTailOnError = textAt(item, "terminationMessagePolicy") == "FallbackToLogsOnError";
   plan.sidecar = init && textAt(item, "restartPolicy") == "Always";
   const auto env = item.find("env");
   if (env != item.end() && env->is_array())

@@ -37,7 +37,8 @@ struct ContainerPlan {
   std::vector<EnvPlan> env;
   std::string workingDir;
   std::optional<HookPlan> preStop;
-  bool sidecar = false;  // an init container with restartPolicy Always (KEP-753)
+  bool logTailOnError = false;  // terminationMessagePolicy FallbackToLogsOnError
+  bool sidecar = false;         // an init container with restartPolicy Always (KEP-753)
 };
 
 struct PodPlan {

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <system_error>
@@ -19,7 +20,8 @@ Result<Fd> openFile(const std::filesystem::path& path) {
 
 }  // namespace
 
-Result<std::unique_ptr<ContainerLog>> ContainerLog::open(Loop& loop, std::filesystem::path file, std::uint64_t maxBytes) {
+Result<std::unique_ptr<ContainerLog>> ContainerLog::open(Loop& loop, std::filesystem::path file, std::uint64_t maxBytes,
+                                                         std::size_t tailBytes) {
   std::unique_ptr<ContainerLog> log(new ContainerLog);
   std::error_code failure;
   std::filesystem::create_directories(file.parent_path(), failure);
@@ -29,6 +31,7 @@ Result<std::unique_ptr<ContainerLog>> ContainerLog::open(Loop& loop, std::filesy
   log->file_ = std::move(*opened);
   log->path_ = std::move(file);
   log->maxBytes_ = maxBytes;
+  log->tailBytes_ = tailBytes;
   struct stat info {};
   if (::fstat(log->file_.get(), &info) == 0) log->size_ = static_cast<std::uint64_t>(info.st_size);
   std::array<int, 2> ends{};
@@ -44,11 +47,18 @@ Result<std::unique_ptr<ContainerLog>> ContainerLog::open(Loop& loop, std::filesy
   return log;
 }
 
-ContainerLog::~ContainerLog() {
+ContainerLog::~ContainerLog() { finish(); }
+
+/// What the program wrote last is still in the pipe; it holds 64 KiB at most unless somebody enlarged it, so this ends.
+void ContainerLog::finish() {
   watch_.cancel();
   writeEnd_.reset();
-  // What the program wrote last is still in the pipe; it holds 64 KiB at most unless somebody enlarged it, so this ends.
   for (int rounds = 0; rounds < 64 && readOnce(); ++rounds) {}
+}
+
+const std::string& ContainerLog::tail() {
+  finish();
+  return tail_;
 }
 
 /// One read. False at the end, or when there is nothing to read.
@@ -62,6 +72,8 @@ bool ContainerLog::readOnce() {
 }
 
 void ContainerLog::keep(std::string_view bytes) {
+  tail_ += bytes.substr(bytes.size() - std::min(bytes.size(), tailBytes_));
+  if (tail_.size() > tailBytes_) tail_.erase(0, tail_.size() - tailBytes_);
   if (size_ + bytes.size() > maxBytes_) {
     std::error_code ignored;  // a log that cannot be turned over is cut short instead
     std::filesystem::rename(path_, path_.string() + ".1", ignored);

@@ -2,6 +2,7 @@
 // ContainerRuntime: what the node agent starts containers with. The real one makes processes (process_runtime.hpp); the simulation's makes
 // simulated applications and sidecars.
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -23,6 +24,10 @@ struct ContainerStart {
   std::string workingDir;
 };
 
+/// What Kubernetes takes from a log as termination message (Container.terminationMessagePolicy).
+inline constexpr std::size_t maxLogTailBytes = 2048;
+inline constexpr std::size_t maxLogTailLines = 80;
+
 /// One running container. Destroying it kills it; onExit does not run then.
 class Container {
  public:
@@ -32,6 +37,8 @@ class Container {
   [[nodiscard]] virtual std::string id() const = 0;
   /// Why the container's program does not listen on the port, where that can be told ("listens on port 3000 instead"); empty otherwise.
   [[nodiscard]] virtual std::string portProblem(std::uint16_t port) const = 0;
+  /// The end of what it wrote, at most maxLogTailBytes; any bytes. Empty where no log is kept.
+  [[nodiscard]] virtual std::string logTail() { return {}; }
 };
 
 /// Owner: who makes the agent; outlives it. Thread: the loop's.

@@ -37,6 +37,8 @@ class ProcessContainer final : public Container {
            std::to_string(port);
   }
 
+  [[nodiscard]] std::string logTail() override { return log->tail(); }
+
   std::unique_ptr<ContainerLog> log;
   std::unique_ptr<ChildProcess> process;
 
@@ -82,7 +84,7 @@ Result<std::unique_ptr<Container>> ProcessRuntime::start(const ContainerStart& w
   setVariable(process.env, std::string(containerMark), mark);
   process.directory = what.workingDir;
 
-  auto log = ContainerLog::open(loop_, logFile(what.podUid, what.container), options_.maxLogBytes);
+  auto log = ContainerLog::open(loop_, logFile(what.podUid, what.container), options_.maxLogBytes, maxLogTailBytes);
   if (!log) return log.error();
   process.stdoutFd = process.stderrFd = (*log)->writeEnd();
   auto child = ChildProcess::start(loop_, process, std::move(onExit));

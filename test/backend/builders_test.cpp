@@ -97,16 +97,20 @@ TEST_CASE("the application is told its port and name, and keeps what is its own"
   CHECK(app["lifecycle"]["preStop"]["httpGet"] == json{{"path", "/_hold"}, {"port", 9091}, {"scheme", "HTTP"}});
   CHECK_FALSE(p["spec"]["containers"][1].contains("env"));
   CHECK_FALSE(p["spec"]["containers"][1].contains("lifecycle"));
+  CHECK(app["terminationMessagePolicy"] == "FallbackToLogsOnError");
+  CHECK_FALSE(p["spec"]["containers"][1].contains("terminationMessagePolicy"));
 }
 
 TEST_CASE("a preStop hook and tokens that the template asks for stay") {
   Slab slab = sampleSlab();
-  slab.spec.templateJson = R"({"containers":[{"name":"web","image":"i","lifecycle":{"preStop":{"exec":{"command":["x"]}},)"
-                           R"("postStart":{"exec":{"command":["y"]}}}}],)"
-                           R"("automountServiceAccountToken":true,"enableServiceLinks":true})";
+  slab.spec.templateJson =
+      R"({"containers":[{"name":"web","image":"i","terminationMessagePolicy":"File","lifecycle":{"preStop":{"exec":{"command":["x"]}},)"
+      R"("postStart":{"exec":{"command":["y"]}}}}],)"
+      R"("automountServiceAccountToken":true,"enableServiceLinks":true})";
   const json p = pod(slab, options());
   CHECK(p["spec"]["containers"][0]["lifecycle"]["preStop"] == json{{"exec", {{"command", {"x"}}}}});
   CHECK(p["spec"]["containers"][0]["lifecycle"].contains("postStart"));
+  CHECK(p["spec"]["containers"][0]["terminationMessagePolicy"] == "File");
   CHECK(p["spec"]["automountServiceAccountToken"] == true);
   CHECK(p["spec"]["enableServiceLinks"] == true);
 }

@@ -61,7 +61,7 @@ class Refusals(unittest.TestCase):
 class Failures(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.dev = Dev([BOARD, "missing=/no/such/program", "crash=sh -c 'exit 3'", "killed=sh -c 'kill -9 $$'",
+        cls.dev = Dev([BOARD, "missing=/no/such/program", "crash=sh -c 'echo cannot open notes.db >&2; exit 3'", "killed=sh -c 'kill -9 $$'",
                        "stubborn=python3 -m http.server --bind 127.0.0.1 18437"])
 
     @classmethod
@@ -84,7 +84,9 @@ class Failures(unittest.TestCase):
         self.assertIn("/no/such/program", self.failed("missing")["message"])
 
     def test_an_exit_code_is_told(self):
-        self.assertEqual(self.failed("crash")["exitCode"], 3)
+        end = self.failed("crash")
+        self.assertEqual(end["exitCode"], 3)
+        self.assertIn("cannot open notes.db", end["message"])  # its log is gone with its pod: the end of it stays here
 
     def test_a_signal_is_told(self):
         end = self.failed("killed")

@@ -77,7 +77,8 @@ void AdminKeys::takeSecret(Result<std::string> secret) {
 void AdminKeys::take(Result<std::string> text) {
   auto keys = text ? session::decodePrivateKeys(*text) : Result<std::vector<Ed25519Key>>(text.error());
   if (!keys) {
-    if (backoff_.tries() % 10 == 0)
+    // The controller makes the Secret: at the start of a cluster it is not there for a moment, which is no news.
+    if (backoff_.tries() % 10 == 2)
       log_.warn(
           "admin key cannot be read; trying again",
           {{"error", keys.error()},
