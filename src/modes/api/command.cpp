@@ -1,7 +1,5 @@
 #include "modes/api/command.hpp"
 
-#include <memory>
-
 #include "modes/api/api.hpp"
 #include "modes/role/command_line.hpp"
 
@@ -42,12 +40,7 @@ void addOptions(role::CommandLine& line, Options& o) {
 }  // namespace
 
 void addCommand(CLI::App& app, std::function<int()>& run) {
-  const auto options = std::make_shared<Options>();
-  role::addRole(app, run,
-                {.name = "api",
-                 .what = "JSON over HTTP: spawn, status, streams",
-                 .bind = [options](role::CommandLine& line) { addOptions(line, *options); },
-                 .start = [options](role::Context context) { return start(std::move(context), *options); }});
+  role::addRole<Options>(app, run, "api", "JSON over HTTP: spawn, status, streams", addOptions, start);
 }
 
 }  // namespace spawner::api

@@ -1,7 +1,5 @@
 #include "modes/controller/command.hpp"
 
-#include <memory>
-
 #include "modes/controller/controller.hpp"
 #include "modes/role/command_line.hpp"
 
@@ -45,12 +43,7 @@ void addOptions(role::CommandLine& line, Options& o) {
 }  // namespace
 
 void addCommand(CLI::App& app, std::function<int()>& run) {
-  const auto options = std::make_shared<Options>();
-  role::addRole(app, run,
-                {.name = "controller",
-                 .what = "Makes Pod and Service for each session, follows them, cleans up",
-                 .bind = [options](role::CommandLine& line) { addOptions(line, *options); },
-                 .start = [options](role::Context context) { return start(std::move(context), *options); }});
+  role::addRole<Options>(app, run, "controller", "Makes Pod and Service for each session, follows them, cleans up", addOptions, start);
 }
 
 }  // namespace spawner::controller

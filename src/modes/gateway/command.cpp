@@ -1,7 +1,5 @@
 #include "modes/gateway/command.hpp"
 
-#include <memory>
-
 #include "modes/gateway/gateway.hpp"
 #include "modes/role/command_line.hpp"
 
@@ -45,12 +43,7 @@ void addOptions(role::CommandLine& line, Options& o) {
 }  // namespace
 
 void addCommand(CLI::App& app, std::function<int()>& run) {
-  const auto options = std::make_shared<Options>();
-  role::addRole(app, run,
-                {.name = "gateway",
-                 .what = "The front door: sessions by path and host, waiting page, API",
-                 .bind = [options](role::CommandLine& line) { addOptions(line, *options); },
-                 .start = [options](role::Context context) { return start(std::move(context), *options); }});
+  role::addRole<Options>(app, run, "gateway", "The front door: sessions by path and host, waiting page, API", addOptions, start);
 }
 
 }  // namespace spawner::gateway

@@ -70,6 +70,7 @@ role::SessionsOptions sessionsOptions(const Options& options) {
 
 proxy::ProxyOptions proxyOptions(const Options& options) {
   proxy::ProxyOptions proxy;
+  proxy.maxTunnels = options.maxConnections;
   proxy.connectTimeout = std::chrono::seconds(options.connectTimeoutSeconds);
   proxy.headTimeout = std::chrono::seconds(options.answerTimeoutSeconds);
   proxy.tunnels.deadPeerLimit = std::chrono::seconds(options.tunnelDeadPeerSeconds);

@@ -72,4 +72,17 @@ struct RoleCommand {
 /// Adds the subcommand with its own and the common options; sets `run` when it was chosen.
 void addRole(CLI::App& app, std::function<int()>& run, RoleCommand role);
 
+/// The same for a role that needs no more than a function which binds its options and one which starts it from them.
+template <class Options>
+void addRole(CLI::App& app, std::function<int()>& run, const std::string& name, const std::string& what,
+             void (*bind)(CommandLine&, Options&), Result<std::unique_ptr<Role>> (*start)(Context, Options)) {
+  const auto options = std::make_shared<Options>();
+  RoleCommand role;
+  role.name = name;
+  role.what = what;
+  role.bind = [options, bind](CommandLine& line) { bind(line, *options); };
+  role.start = [options, start](Context context) { return start(std::move(context), *options); };
+  addRole(app, run, std::move(role));
+}
+
 }  // namespace spawner::role

@@ -1,7 +1,5 @@
 #include "modes/sweeper/command.hpp"
 
-#include <memory>
-
 #include "modes/role/command_line.hpp"
 #include "modes/sweeper/sweeper.hpp"
 
@@ -51,12 +49,7 @@ void addOptions(role::CommandLine& line, Options& options) {
 }  // namespace
 
 void addCommand(CLI::App& app, std::function<int()>& run) {
-  const auto options = std::make_shared<Options>();
-  role::addRole(app, run,
-                {.name = "sweeper",
-                 .what = "Follow the sidecars of this node: state Ready, end what is unused",
-                 .bind = [options](role::CommandLine& line) { addOptions(line, *options); },
-                 .start = [options](role::Context context) { return start(std::move(context), *options); }});
+  role::addRole<Options>(app, run, "sweeper", "Follow the sidecars of this node: state Ready, end what is unused", addOptions, start);
 }
 
 }  // namespace spawner::sweeper

@@ -86,6 +86,38 @@ TEST_CASE("gateway: an upgraded connection is a tunnel, also with what Firefox s
   waitFor(gateway.loop, "the echo", [&] { return client->received.ends_with("pong"); });
 }
 
+TEST_CASE("gateway: --max-connections bounds upgraded connections too", "[integration]") {
+  gateway::Options options;
+  options.maxConnections = 2;
+  GatewayFixture gateway(options);
+  std::unique_ptr<RawServer> sidecar;
+  gateway.store.add("spawner-x", GatewayFixture::ready(gateway.sidecar(sidecar)));
+  gateway.begin();
+  RawPeer* inside = nullptr;
+  sidecar->onBytes = [&inside](RawPeer& peer) {
+    inside = &peer;
+    if (contains(peer.received, "\r\n\r\n"))
+      peer.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  };
+  const auto open = [&] {
+    auto peer = gateway.client();
+    peer->send(
+        "GET /p/x/socket HTTP/1.1\r\nHost: gateway.test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    waitFor(gateway.loop, "an answer", [&] { return contains(peer->received, "\r\n\r\n"); });
+    return peer;
+  };
+  const auto first = open();
+  CHECK(GatewayFixture::status(first->received) == "101");
+  auto second = open();
+  CHECK(GatewayFixture::status(second->received) == "101");
+  RawPeer* const ofSecond = inside;
+  CHECK(GatewayFixture::status(open()->received) == "503");
+  ofSecond->close();
+  second.reset();
+  waitFor(gateway.loop, "room", [&] { return GatewayFixture::status(open()->received) == "101"; });
+}
+
 TEST_CASE("gateway: a trusted proxy's fields are kept, and prefixes add up", "[integration]") {
   gateway::Options options;
   options.trustForwarded = true;
