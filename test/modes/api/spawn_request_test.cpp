@@ -31,7 +31,7 @@ TEST_CASE("spawn request: the original's four fields") {
   CHECK(request->unknownFields.empty());
 }
 
-TEST_CASE("fault 9: a missing grace period is the default, never 0") {
+TEST_CASE("fault 09: a missing grace period is the default, never 0") {
   for (const char* body : {R"({"image":"x"})", R"({"image":"x","gracePeriodSeconds":null})"}) {
     const auto request = parseSpawnRequest(body, 300);
     REQUIRE(request.ok());
