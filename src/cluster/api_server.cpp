@@ -170,6 +170,7 @@ Response ApiServer::Impl::resource(const Request& request, const Route& route, N
     if (oneOfAll) return notAllowed("GET");
     if (method == "POST") return create(request, route, now);
     if (method == "DELETE") return removeCollection(request, route, now);
+    if (method == "PUT" && type.custom) return failures::badRequest("name must be provided").response();
     return notAllowed("GET, POST, DELETE");
   }
   if (method == "PUT") return replace(request, route, now);

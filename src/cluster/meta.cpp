@@ -21,10 +21,6 @@ constexpr std::string_view subdomainRule =
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an "
     "alphanumeric "
     "character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-constexpr std::string_view dns1035Rule =
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an "
-    "alphanumeric "
-    "character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
 constexpr std::string_view labelValueRule =
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
     "alphanumeric "
@@ -51,13 +47,11 @@ bool isQualifiedName(std::string_view key) {
 void validateName(const ResourceType& type, const Json& name, FieldErrors& errors) {
   const std::string_view text = name.text();
   const auto invalid = [&](std::string_view rule) { errors.push_back(FieldError::invalid("metadata.name", name, std::string(rule))); };
-  const bool label = &type == &types::namespaces;
-  const bool dns1035 = &type == &types::services;
-  const std::size_t longest = label || dns1035 ? 63 : 253;
+  const bool label = &type == &types::namespaces || &type == &types::services;
+  const std::size_t longest = label ? 63 : 253;
   if (text.size() > longest) return invalid(fmt::format("must be no more than {} characters", longest));
   if (label && !isDns1123Label(text)) return invalid(labelRule);
-  if (dns1035 && !isDns1035Label(text)) return invalid(dns1035Rule);
-  if (!label && !dns1035 && !isDns1123Subdomain(text)) return invalid(subdomainRule);
+  if (!label && !isDns1123Subdomain(text)) return invalid(subdomainRule);
 }
 
 void validateLabels(const Json& labels, FieldErrors& errors) {

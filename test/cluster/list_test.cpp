@@ -124,7 +124,8 @@ TEST_CASE("Paths and methods that there are not", "[cluster]") {
     CHECK(answer.reason() == "NotFound");
   }
   CHECK(f.get("/api/v1/%zz").status == 400);
-  CHECK(f.ask("PUT", slabsPath).status == 405);
+  CHECK(f.ask("PUT", slabsPath).status == 400);
+  CHECK(f.ask("PATCH", slabsPath).status == 405);
   CHECK(f.ask("POST", under(slabsPath, "a"), "{}").status == 405);
   CHECK(f.ask("BREW", under(slabsPath, "a")).status == 405);
   const Answer crd = f.ask("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", "{}");

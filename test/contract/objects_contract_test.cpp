@@ -87,7 +87,9 @@ TEST_CASE("Contract: 400, 405, 415, 422", "[contract][integration]") {
   CHECK(t.post(t.core("configmaps"), R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"b","namespace":"default"}})").status ==
         400);
   CHECK(t.put(t.slabs("a"), slab("b")).status == 400);
-  CHECK(t.ask("PUT", t.slabs(), slab("a")).status == 405);
+  CHECK(t.ask("PUT", t.slabs(), slab("a")).status == 400);  // of a custom resource
+  CHECK(t.ask("PUT", t.core("configmaps"), "{}").status == 405);
+  CHECK(t.ask("PATCH", t.core("configmaps"), "{}", "application/merge-patch+json").status == 405);
   CHECK(t.ask("POST", t.core("configmaps"), "{}", "text/plain").status == 415);
   CHECK(t.ask("PATCH", t.slabs("a"), "{}", "application/strategic-merge-patch+json").status == 415);
   CHECK(t.ask("GET", t.slabs("a"), "", "", "application/x-unheard-of").status == 406);
