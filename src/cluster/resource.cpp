@@ -1,4 +1,5 @@
 #include "cluster/resource.hpp"
+#include "backend/crd.hpp"
 
 #include <array>
 
@@ -9,8 +10,8 @@ namespace spawner::cluster {
 namespace {
 
 constexpr std::array<std::string_view, 1> po = {"po"}, svc = {"svc"}, cm = {"cm"}, ev = {"ev"}, ns = {"ns"}, no = {"no"}, sa = {"sa"},
-                                          slab = {names::shortName}, all = {"all"}, extensions = {"api-extensions"};
-constexpr std::array<std::string_view, 2> crd = {"crd", "crds"};
+                                          all = {"all"}, extensions = {"api-extensions"};
+constexpr std::array<std::string_view, 2> crd = {"crd", "crds"}, slab = {names::shortName, backend::pluralShortName};
 
 }  // namespace
 

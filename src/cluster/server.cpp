@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "base/text.hpp"
 #include "cluster/failure.hpp"
 #include "http/call.hpp"
 
@@ -37,6 +38,16 @@ bool sameSecret(std::string_view a, std::string_view b) {
 std::string_view hostName(std::string_view host) {
   if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
   return host.substr(0, host.find(':'));
+}
+
+/// The token of "Bearer TOKEN" (RFC 6750 §2.1), the password of "Basic …" (RFC 7617 §2); empty when it is neither.
+std::string secretOf(std::string_view authorization) {
+  constexpr std::string_view bearer = "Bearer ", basic = "Basic ";
+  if (authorization.starts_with(bearer)) return std::string(authorization.substr(bearer.size()));
+  if (!authorization.starts_with(basic)) return {};
+  const std::optional<std::string> pair = base64Decode(authorization.substr(basic.size()));
+  const std::size_t colon = pair ? pair->find(':') : std::string::npos;
+  return colon == std::string::npos ? std::string() : pair->substr(colon + 1);
 }
 
 }  // namespace
@@ -137,9 +148,7 @@ std::optional<Failure> Server::Impl::refuse(const http::RequestHead& head) const
     return Failure{403, "Forbidden", fmt::format("host \"{}\" is not served here", host), Json::object(), {}};
   const std::string_view path = head.path();
   if (options.bearerToken.empty() || path == "/healthz" || path == "/livez" || path == "/readyz") return std::nullopt;
-  const std::string_view authorization = head.headers.get("Authorization");
-  constexpr std::string_view scheme = "Bearer ";
-  if (authorization.starts_with(scheme) && sameSecret(authorization.substr(scheme.size()), options.bearerToken)) return std::nullopt;
+  if (sameSecret(secretOf(head.headers.get("Authorization")), options.bearerToken)) return std::nullopt;
   return Failure{401, "Unauthorized", "Unauthorized", {}, {}};
 }
 

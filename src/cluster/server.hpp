@@ -16,8 +16,8 @@ struct ServerOptions {
   /// Host fields that are answered (without port; an IPv6 address with or without brackets); any other gets 403: a web page cannot reach
   /// the server by a name of its own (DNS rebinding). Empty: every host.
   std::vector<std::string> allowedHosts;
-  /// When set, every request but /healthz, /livez and /readyz must carry `Authorization: Bearer <token>` (401 otherwise). A secret: never
-  /// logged.
+  /// When set, every request but /healthz, /livez and /readyz must carry `Authorization: Bearer <token>`, or Basic with the token as
+  /// password (401 otherwise). A secret: never logged.
   std::string bearerToken;
 };
 

@@ -73,6 +73,10 @@ Result<void> readPem(const Entry& entry, const char* name, std::string& file, st
 Result<void> readCluster(const Entry& entry, const std::string& name, ClusterConfig& config) {
   config.server = text(entry.value, "server");
   if (config.server.empty()) return refused(entry.file + ": cluster " + name + " has no server");
+  // User information is a credential: it must not stand in logs, where the server does. Ours come from `users`.
+  const std::size_t host = config.server.find("://") == std::string::npos ? 0 : config.server.find("://") + 3;
+  const std::size_t at = std::string_view(config.server).substr(0, config.server.find('/', host)).rfind('@');
+  if (at != std::string::npos && at >= host) config.server.erase(host, at + 1 - host);
   if (!text(entry.value, "proxy-url").empty())
     return refused(entry.file + ": cluster " + name + ": proxy-url is not supported", ErrorKind::Unsupported);
   if (flag(entry.value, "insecure-skip-tls-verify") && !config.server.starts_with("http://"))

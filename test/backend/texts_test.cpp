@@ -30,7 +30,7 @@ TEST_CASE("the CRD has the original's names") {
   CHECK(crd["spec"]["group"] == "spawner.dev");
   CHECK(crd["spec"]["scope"] == "Namespaced");
   CHECK(crd["spec"]["names"] == json::parse(R"({"kind":"SessionLivedBackend","listKind":"SessionLivedBackendList",
-      "plural":"sessionlivedbackends","singular":"sessionlivedbackend","shortNames":["slab"]})"));
+      "plural":"sessionlivedbackends","singular":"sessionlivedbackend","shortNames":["slab","slabs"]})"));
   CHECK(versionOf(crd)["name"] == "v1");
   CHECK(versionOf(crd)["served"] == true);
   CHECK(versionOf(crd)["storage"] == true);

@@ -123,8 +123,11 @@ TEST_CASE("Hosts that are not allowed get nothing; a token is asked for, but not
   CHECK(status("LOCALHOST:8001", "/version", "Authorization: Bearer s3cret\r\n") == "200");
   CHECK(status("[::1]:8001", "/version", "Authorization: Bearer s3cret\r\n") == "200");
   CHECK(status("localhost", "/readyz", "") == "200");
-  for (const std::string_view wrong : {"", "Authorization: Bearer s3cre\r\n", "Authorization: Bearer s3cret0\r\n",
-                                       "Authorization: Bearer \r\n", "Authorization: Basic s3cret\r\n"})
+  CHECK(status("localhost", "/version", "Authorization: Basic dTpzM2NyZXQ=\r\n") == "200");  // u:s3cret, as kubectl sends it
+  for (const std::string_view wrong :
+       {"", "Authorization: Bearer s3cre\r\n", "Authorization: Bearer s3cret0\r\n", "Authorization: Bearer \r\n",
+        "Authorization: Basic s3cret\r\n", "Authorization: Basic dTpzM2NyZQ==\r\n" /* u:s3cre */,
+        "Authorization: Basic czNjcmV0\r\n" /* s3cret */})
     CHECK(status("localhost", "/api/v1/secrets", wrong) == "401");
   CHECK(f.exchange(get("/api"), "}").find("\"reason\":\"Unauthorized\"") != std::string::npos);
 }

@@ -120,7 +120,9 @@ TEST_CASE("Contract: discovery, version and health", "[contract][integration]") 
       found = true;
       CHECK(one.textAt({"singularName"}) == "sessionlivedbackend");
       CHECK(one.truthAt({"namespaced"}));
+      REQUIRE(one.find("shortNames")->items().size() == 2);
       CHECK(one.find("shortNames")->items()[0].text() == "slab");
+      CHECK(one.find("shortNames")->items()[1].text() == "slabs");
     }
   CHECK(found);
   CHECK(t.get("/openapi/v3").status == 200);

@@ -298,7 +298,7 @@ class Kube:
 
     def __init__(self, kubeconfig):
         text = pathlib.Path(kubeconfig).read_text()
-        self.port = int(text.split("server: http://127.0.0.1:")[1].split()[0])
+        self.port = int(text.split("@127.0.0.1:")[1].split()[0])
         self.token = text.split("token: ")[1].split()[0]
 
     def call(self, method, path, body=None, content_type="application/json"):

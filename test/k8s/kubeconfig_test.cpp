@@ -208,3 +208,16 @@ TEST_CASE("in a cluster: server, token file, authority and namespace of the serv
   CHECK(v6->server == "https://[fd00::1]:443");
   CHECK(inClusterConfig({}, dir.path().string()).error().kind == ErrorKind::NotFound);
 }
+
+TEST_CASE("user information of a server's URL is a credential, and no part of the server") {
+  const auto server = [](const std::string& url) {
+    const auto config = from(withUser(R"({token: t})", R"({server: ")" + url + R"("})"));
+    REQUIRE(config.ok());
+    CHECK(config->token == "t");
+    return config->server;
+  };
+  CHECK(server("http://spawner:s3cret@127.0.0.1:8001") == "http://127.0.0.1:8001");
+  CHECK(server("http://spawner:s3@ret@127.0.0.1:8001/base") == "http://127.0.0.1:8001/base");
+  CHECK(server("https://h/a@b") == "https://h/a@b");
+  CHECK(server("https://h:1") == "https://h:1");
+}

@@ -46,10 +46,12 @@ Result<void> writePrivate(const std::filesystem::path& path, std::string_view te
   return {};
 }
 
-std::string kubeconfigText(const std::string& server, const std::string& token) {
+/// The secret stands there twice: client-go sends no token of a user to a server without TLS, but it sends the server URL's user
+/// information as Basic credentials; our own roles take the token (docs/decisions/0046).
+std::string kubeconfigText(const std::string& host, const std::string& token) {
   return "apiVersion: v1\nkind: Config\ncurrent-context: spawner-dev\n"
-         "clusters:\n- name: spawner-dev\n  cluster:\n    server: " +
-         server +
+         "clusters:\n- name: spawner-dev\n  cluster:\n    server: http://spawner:" +
+         token + "@" + host +
          "\n"
          "users:\n- name: spawner-dev\n  user:\n    token: " +
          token +
@@ -134,8 +136,9 @@ Result<void> DevCluster::serve(Loop& loop, const Options& options, Random& rando
   if (auto listening = server_->listen(*address); !listening) return listening.error().in("--kube-listen");
 
   const std::string host = options.kubeListen.substr(0, options.kubeListen.rfind(':'));
-  url_ = "http://" + (host.empty() ? "127.0.0.1" : host) + ":" + std::to_string(server_->port());
-  const std::string text = kubeconfigText(url_, token);
+  const std::string reached = (host.empty() ? "127.0.0.1" : host) + ":" + std::to_string(server_->port());
+  url_ = "http://" + reached;
+  const std::string text = kubeconfigText(reached, token);
   kubeconfig_ = (state.path() / "kubeconfig").string();
   if (auto written = writePrivate(kubeconfig_, text); !written) return written.error();
   if (options.kubeconfig.empty()) return {};
