@@ -16,6 +16,7 @@ inline constexpr std::string_view listKind = "SessionLivedBackendList";
 inline constexpr std::string_view plural = "sessionlivedbackends";
 inline constexpr std::string_view singular = "sessionlivedbackend";
 inline constexpr std::string_view shortName = "slab";
+inline constexpr std::string_view pluralShortName = "slabs";  // ours: "kubectl get slabs" works like "get pods"
 inline constexpr std::string_view crdName = "sessionlivedbackends.spawner.dev";
 
 // Defaults (original).

@@ -211,7 +211,7 @@ Json crd() {
               {"listKind", names::listKind},
               {"plural", names::plural},
               {"singular", names::singular},
-              {"shortNames", {names::shortName, pluralShortName}}}},
+              {"shortNames", {names::shortName, names::pluralShortName}}}},
             {"versions", Json::array({std::move(version)})}}}};
 }
 

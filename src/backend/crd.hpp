@@ -3,14 +3,10 @@
 // validation from the same text. Pure. Thread: any.
 
 #include <string>
-#include <string_view>
 
 #include "spawner/result.hpp"
 
 namespace spawner::backend {
-
-/// Beside names::shortName, so that "kubectl get slabs" works like "get pods".
-inline constexpr std::string_view pluralShortName = "slabs";
 
 /// apiextensions.k8s.io/v1, keys in the order in which people read them.
 std::string crdJson();

@@ -1,5 +1,4 @@
 #include "cluster/resource.hpp"
-#include "backend/crd.hpp"
 
 #include <array>
 
@@ -11,7 +10,7 @@ namespace {
 
 constexpr std::array<std::string_view, 1> po = {"po"}, svc = {"svc"}, cm = {"cm"}, ev = {"ev"}, ns = {"ns"}, no = {"no"}, sa = {"sa"},
                                           all = {"all"}, extensions = {"api-extensions"};
-constexpr std::array<std::string_view, 2> crd = {"crd", "crds"}, slab = {names::shortName, backend::pluralShortName};
+constexpr std::array<std::string_view, 2> crd = {"crd", "crds"}, slab = {names::shortName, names::pluralShortName};
 
 }  // namespace
 

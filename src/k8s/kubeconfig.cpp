@@ -70,13 +70,24 @@ Result<void> readPem(const Entry& entry, const char* name, std::string& file, st
   return {};
 }
 
+/// Cuts "user:password@" off a URL; true when it had some. It is a credential, and must not stand in logs, where the server does.
+bool cutUserInfo(std::string& url) {
+  const std::size_t scheme = url.find("://");
+  const std::size_t begin = scheme == std::string::npos ? 0 : scheme + 3;
+  const std::size_t at = url.substr(0, url.find('/', begin)).rfind('@');
+  if (at == std::string::npos || at < begin) return false;
+  url.erase(begin, at + 1 - begin);
+  return true;
+}
+
+bool hasCredentials(const ClusterConfig& config) {
+  return !config.token.empty() || !config.tokenFile.empty() || config.exec || !config.tls.clientCertFile.empty() ||
+         !config.tls.clientCertPem.empty();
+}
+
 Result<void> readCluster(const Entry& entry, const std::string& name, ClusterConfig& config) {
   config.server = text(entry.value, "server");
   if (config.server.empty()) return refused(entry.file + ": cluster " + name + " has no server");
-  // User information is a credential: it must not stand in logs, where the server does. Ours come from `users`.
-  const std::size_t host = config.server.find("://") == std::string::npos ? 0 : config.server.find("://") + 3;
-  const std::size_t at = std::string_view(config.server).substr(0, config.server.find('/', host)).rfind('@');
-  if (at != std::string::npos && at >= host) config.server.erase(host, at + 1 - host);
   if (!text(entry.value, "proxy-url").empty())
     return refused(entry.file + ": cluster " + name + ": proxy-url is not supported", ErrorKind::Unsupported);
   if (flag(entry.value, "insecure-skip-tls-verify") && !config.server.starts_with("http://"))
@@ -157,10 +168,16 @@ Result<ClusterConfig> kubeconfigFrom(const std::vector<KubeconfigFile>& files, s
   const Result<Entry> clusterEntry = findEntry(documents, "clusters", "cluster", cluster);
   if (!clusterEntry) return clusterEntry.error();
   if (Result<void> read = readCluster(*clusterEntry, cluster, config); !read) return read.error();
-  if (user.empty()) return config;
-  const Result<Entry> userEntry = findEntry(documents, "users", "user", user);
-  if (!userEntry) return userEntry.error();
-  if (Result<void> read = readUser(*userEntry, user, config); !read) return read.error();
+  const bool hadUserInfo = cutUserInfo(config.server);
+  if (!user.empty()) {
+    const Result<Entry> userEntry = findEntry(documents, "users", "user", user);
+    if (!userEntry) return userEntry.error();
+    if (Result<void> read = readUser(*userEntry, user, config); !read) return read.error();
+  }
+  if (hadUserInfo && !hasCredentials(config))
+    return refused(clusterEntry->file + ": cluster " + cluster +
+                       ": the user information in its server's URL is not used; give the context a user with a token",
+                   ErrorKind::Unsupported);
   return config;
 }
 

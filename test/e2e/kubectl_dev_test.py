@@ -28,7 +28,7 @@ class KubectlWithTheKubeconfigOfDev(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.home = tempfile.TemporaryDirectory()
-        cls.dev = Dev([BOARD, "crash=sh -c 'echo no database >&2; exit 3'"])
+        cls.dev = Dev([BOARD, "talks=sh -c 'echo hello from inside; exec sleep 1000'"])
         cls.name = "spawner-" + cls.dev.ready("whiteboard")["name"]
 
     @classmethod
@@ -77,9 +77,7 @@ class KubectlWithTheKubeconfigOfDev(unittest.TestCase):
         self.assertIn("gracePeriodSeconds", self.kubectl("explain", "slab.spec"))
 
     def test_logs_of_a_session(self):
-        crashing = SLAB.replace("spawner-byhand", "spawner-talks").replace(
-            "image: whiteboard", "image: crash, command: [sh, -c, 'echo hello from inside; exec sleep 1000']")
-        self.kubectl("create", "-f", "-", text=crashing)
+        self.kubectl("create", "-f", "-", text=SLAB.replace("spawner-byhand", "spawner-talks").replace("image: whiteboard", "image: talks"))
         wait_for("its log", lambda: "hello from inside" in self.run_kubectl("logs", "spawner-talks", "-c", "app").stdout, 30, 0.2)
         self.kubectl("delete", "slab", "spawner-talks")
 

@@ -220,4 +220,9 @@ TEST_CASE("user information of a server's URL is a credential, and no part of th
   CHECK(server("http://spawner:s3@ret@127.0.0.1:8001/base") == "http://127.0.0.1:8001/base");
   CHECK(server("https://h/a@b") == "https://h/a@b");
   CHECK(server("https://h:1") == "https://h:1");
+  // It would be dropped in silence where nothing stands in its place.
+  const auto alone = from(withUser("{}", R"({server: "http://spawner:s3cret@h"})"));
+  REQUIRE_FALSE(alone.ok());
+  CHECK(alone.error().message.find("user information") != std::string::npos);
+  CHECK(alone.error().message.find("s3cret") == std::string::npos);
 }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "backend/derive.hpp"
 #include "base/text.hpp"
 
 namespace spawner::role {
@@ -24,6 +25,7 @@ SlabPtr asEnded(const Slab& slab, WallTime now) {
     ended->status.reached[swept] = true;
     ended->status.stateTimes[swept] = now;
     ended->status.end = EndInfo{"Deleted", "The session's object was deleted.", std::nullopt, std::nullopt, now};
+    backend::apply(ended->status, backend::derive(*ended));
   }
   return ended;
 }

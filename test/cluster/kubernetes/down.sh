@@ -8,7 +8,9 @@ if read -r pid start < "$S/pid" 2>/dev/null && [ "$(awk '{print $22}' "/proc/$pi
   # the end of process 1 of a PID namespace is the end of every process in it
   init=$(tr -d ' ' < "/proc/$pid/task/$pid/children")
   [ -n "$init" ] && kill -KILL "$init"
-  while [ -e "/proc/$pid" ] && [ "$(awk '{print $22}' "/proc/$pid/stat" 2>/dev/null)" = "$start" ] && [ "$(awk '{print $3}' "/proc/$pid/stat" 2>/dev/null)" != Z ]; do sleep 0.02; done
+  lives() { [ "$(awk '{print $22}' "/proc/$pid/stat" 2>/dev/null)" = "$start" ] && [ "$(awk '{print $3}' "/proc/$pid/stat" 2>/dev/null)" != Z ]; }
+  for i in $(seq 1000); do lives || break; sleep 0.02; done
+  lives && { echo "process $pid of the cluster in $S does not end" >&2; exit 1; }
 fi
 if ID=$(cat "$S/id" 2>/dev/null) && [ -n "$ID" ]; then
   for i in $(seq 100); do

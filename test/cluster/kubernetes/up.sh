@@ -9,6 +9,7 @@ IMAGES=${IMAGES:?folder with pause.tar and others}
 case $S/ in /run/*|/var/run/*|/var/lib/*|/var/log/*) echo "STATE-DIR must not be under /run, /var/lib or /var/log" >&2; exit 2;; esac
 "$here/down.sh" "$S"
 mkdir -p "$S"/{pki,log,etc,lib,images}
+chmod 700 "$S"  # tokens and keys are in it
 ID=k8st-$(echo -n "$S" | sha256sum | cut -c1-8)
 echo "$ID" > "$S/id"
 NODE_IP=172.30.0.1
@@ -171,7 +172,8 @@ done
 echo "$init" > "$S/initpid"
 # --- a door for the host: 127.0.0.1:PORT there is the API server here; it closes by itself when the cluster ends
 setsid "$KUBE" forward 127.0.0.1:0 "$init" 127.0.0.1:6443 > "$S/endpoint" 2> "$S/log/forward.log" < /dev/null &
-until [ -s "$S/endpoint" ]; do sleep 0.02; done
+for i in $(seq 500); do [ -s "$S/endpoint" ] && break; sleep 0.02; done
+[ -s "$S/endpoint" ] || { echo "no door to the cluster; see $S/log/forward.log" >&2; exit 1; }
 sed "s/127.0.0.1:6443/$(cat "$S/endpoint")/" "$S/etc/admin.kubeconfig" > "$S/kubeconfig"
 # FOREGROUND=1: stay, and take the cluster along when this process dies (chain of PDEATHSIG)
 [ -z "${FOREGROUND:-}" ] || { echo ready; wait $pid; }

@@ -162,6 +162,10 @@ TEST_CASE("an object deleted without an end has ended as Deleted") {
   const Json body = ApiFixture::body(api.get("/backend/x/status"));
   CHECK(body["state"] == "Swept");
   CHECK(body["reason"] == "Deleted");
+  std::map<std::string, std::string> conditions;
+  const Json detail = ApiFixture::body(api.get("/backend/x"));
+  for (const Json& condition : detail["conditions"]) conditions[condition["type"]] = condition["status"];
+  CHECK(conditions == std::map<std::string, std::string>{{"Ready", "False"}, {"Finished", "True"}});
 }
 
 TEST_CASE("a name that is used again is the new session") {
