@@ -19,8 +19,8 @@ struct ObjectMeta {
   std::string uid;
   std::string resourceVersion;
   std::int64_t generation = 0;
-  WallTime creationTime{};
-  bool deleting = false;  // metadata.deletionTimestamp is set
+  WallTime creationTime{};  // whole seconds; of a slab that the API made, microseconds (names::submittedAnnotation)
+  bool deleting = false;    // metadata.deletionTimestamp is set
   std::map<std::string, std::string> labels;
   std::map<std::string, std::string> annotations;
   /// The uid and name of the controlling owner reference; empty without one.
@@ -69,8 +69,8 @@ struct Condition {
 
 struct SlabStatus {
   // Facts: each is set once and stays. Index: State. (submitted may stay false: the object's existence implies it.)
-  std::array<bool, 7> reached{};
-  std::array<std::optional<WallTime>, 7> stateTimes{};
+  std::array<bool, allStates.size()> reached{};
+  std::array<std::optional<WallTime>, allStates.size()> stateTimes{};
   std::string nodeName;
   std::string ip;
   std::optional<std::uint16_t> port;

@@ -61,6 +61,9 @@ inline constexpr std::string_view spawnIdAnnotation = "spawner.dev/spawn-id";  /
 inline constexpr std::string_view spawnBodyAnnotation =
     "spawner.dev/spawn-body";  // the same: SHA-256 of the request, to tell a reused Idempotency-Key
 
+inline constexpr std::string_view submittedAnnotation =
+    "spawner.dev/submitted-at";  // the same: RFC 3339 with microseconds, for creationTimestamp has whole seconds
+
 // On every answer that the data plane (sidecar, gateway) made itself instead of the application: the reason's word. So the next hop can
 // tell.
 inline constexpr std::string_view reasonHeader = "Spawner-Reason";

@@ -12,15 +12,32 @@ enum class State { Submitted, Constructed, Scheduled, Running, Ready, Swept, Fai
 
 inline constexpr std::array<State, 7> allStates = {State::Submitted, State::Constructed, State::Scheduled, State::Running,
                                                    State::Ready,     State::Swept,       State::Failed};
+static_assert(allStates.back() == static_cast<State>(allStates.size() - 1), "a state is missing in allStates");
 
 constexpr std::string_view toString(State state) {
-  constexpr std::array<std::string_view, 7> text = {"Submitted", "Constructed", "Scheduled", "Running", "Ready", "Swept", "Failed"};
-  return text[static_cast<std::size_t>(state)];
+  switch (state) {
+    case State::Submitted: return "Submitted";
+    case State::Constructed: return "Constructed";
+    case State::Scheduled: return "Scheduled";
+    case State::Running: return "Running";
+    case State::Ready: return "Ready";
+    case State::Swept: return "Swept";
+    case State::Failed: return "Failed";
+  }
+  return {};
 }
 /// The status field of the state: its name with a small first letter ("ready").
 constexpr std::string_view fieldName(State state) {
-  constexpr std::array<std::string_view, 7> text = {"submitted", "constructed", "scheduled", "running", "ready", "swept", "failed"};
-  return text[static_cast<std::size_t>(state)];
+  switch (state) {
+    case State::Submitted: return "submitted";
+    case State::Constructed: return "constructed";
+    case State::Scheduled: return "scheduled";
+    case State::Running: return "running";
+    case State::Ready: return "ready";
+    case State::Swept: return "swept";
+    case State::Failed: return "failed";
+  }
+  return {};
 }
 constexpr std::optional<State> parseState(std::string_view text) {
   for (State state : allStates)

@@ -222,6 +222,12 @@ std::string serviceJson(const Slab& slab, ServiceMode mode) {
                    {"spec", std::move(spec)}});
 }
 
+std::string applicationImage(const Slab& slab) {
+  const Json pod = parseTemplate(slab.spec);
+  const Json::json_pointer image("/containers/0/image");
+  return !pod.is_discarded() && pod.contains(image) && pod[image].is_string() ? pod[image].get<std::string>() : std::string();
+}
+
 std::string inClusterUrl(const ObjectMeta& meta) {
   return "http://" + meta.name + "." + meta.ns + ":" + std::to_string(names::servePort) + "/";
 }

@@ -45,6 +45,8 @@ Result<std::string> podJson(const Slab& slab, const PodOptions& options, std::st
 /// REQUIRES: mode is not None.
 std::string serviceJson(const Slab& slab, ServiceMode mode);
 
+/// The image of containers[0] of the template; empty where there is none, or the template is not JSON.
+std::string applicationImage(const Slab& slab);
 /// "http://<name>.<namespace>:9090/" (the original's).
 std::string inClusterUrl(const ObjectMeta& meta);
 /// The outside URL of the object, from the template; empty without a template, or when the name lacks the prefix.

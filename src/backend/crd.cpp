@@ -120,18 +120,25 @@ Json conditionsSchema() {
           {"x-kubernetes-list-map-keys", {"type"}}};
 }
 
+std::string stateDescription(State state) {
+  switch (state) {
+    case State::Submitted: return "The object was seen.";
+    case State::Constructed: return "Its Pod and Service exist.";
+    case State::Scheduled: return "Its pod has a node.";
+    case State::Running: return "Its containers run.";
+    case State::Ready: return "The application listens.";
+    case State::Swept: return "It ended: unused, over, or finished normally.";
+    case State::Failed: return "It ended with an error.";
+  }
+  return {};
+}
+
 Json statusSchema() {
-  constexpr std::pair<State, std::string_view> flags[] = {
-      {State::Submitted, "The object was seen."}, {State::Constructed, "Its Pod and Service exist."},
-      {State::Scheduled, "Its pod has a node."},  {State::Running, "Its containers run."},
-      {State::Ready, "The application listens."}, {State::Swept, "It ended: unused, over, or finished normally."},
-      {State::Failed, "It ended with an error."},
-  };
   Json properties = Json::object();
   Json times = Json::object();
-  for (const auto& [state, description] : flags) {
+  for (const State state : allStates) {
     const std::string name(fieldName(state));
-    properties[name] = flag(std::string(description) + " Set once.");
+    properties[name] = flag(stateDescription(state) + " Set once.");
     times[name] = time(std::string(toString(state)) + " since.");
   }
   properties["nodeName"] = text("The node of its pod.");

@@ -261,9 +261,8 @@ class Mind {
     if (status.has(State::Running)) return false;
     if (status.has(State::Ready)) return true;
     if (ended)
-      return std::any_of(pod_->containers.begin(), pod_->containers.end(), [](const ContainerView& c) {
-        return c.running || (c.terminated && c.reason != "StartError" && c.reason != "ContainerCannotRun");
-      });
+      return std::any_of(pod_->containers.begin(), pod_->containers.end(),
+                         [](const ContainerView& c) { return c.running || (c.terminated && !neverStarted(c)); });
     return pod_->phase == "Running" && status.has(State::Constructed) && m_.runningSeen && passed(*m_.runningSeen, options_.runningDelay);
   }
 

@@ -95,5 +95,7 @@ struct Ending {
   std::optional<int> exitCode, signal;
 };
 std::optional<Ending> endingOf(const PodView& pod);
+/// True for a container that ended without having run: its program could not be started.
+bool neverStarted(const ContainerView& container);
 
 }  // namespace spawner::backend

@@ -343,10 +343,18 @@ Result<T> decode(std::string_view what, std::string_view json, F f) {
   return result;
 }
 
+/// creationTimestamp has whole seconds; the API noted the moment (submittedAnnotation). It is believed within that second.
+void sharpenCreation(ObjectMeta& meta) {
+  const auto noted = meta.annotations.find(std::string(names::submittedAnnotation));
+  if (noted == meta.annotations.end()) return;
+  const std::optional<WallTime> time = parseRfc3339(noted->second);
+  if (time && *time >= meta.creationTime && *time < meta.creationTime + std::chrono::seconds(1)) meta.creationTime = *time;
+}
+
 }  // namespace
 
 Result<Slab> decodeSlab(std::string_view json) {
-  return decode<Slab>(names::kind, json, [](std::string_view key, value v, Slab& slab) {
+  Result<Slab> decoded = decode<Slab>(names::kind, json, [](std::string_view key, value v, Slab& slab) {
     if (key == "metadata")
       readMeta(v, slab.meta);
     else if (key == "spec")
@@ -354,6 +362,8 @@ Result<Slab> decodeSlab(std::string_view json) {
     else if (key == "status")
       readStatus(v, slab.status);
   });
+  if (decoded) sharpenCreation(decoded->meta);
+  return decoded;
 }
 
 Result<PodView> decodePod(std::string_view json) {

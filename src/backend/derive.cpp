@@ -20,8 +20,11 @@ std::string_view waitReason(State state) {
     case State::Constructed: return "WaitingForNode";
     case State::Scheduled: return "Starting";
     case State::Running: return "WaitingForApplication";
-    default: return "Serving";
+    case State::Ready: return "Serving";
+    case State::Swept:
+    case State::Failed: return {};  // the end has its own
   }
+  return {};
 }
 
 /// How it ended. The original's sweeper says only `swept` (idleness is the one cause it knows), and a bare `failed` says nothing.

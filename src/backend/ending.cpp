@@ -81,7 +81,9 @@ std::optional<Ending> applicationEnded(const PodView& pod) {
   } else {
     // "StartError", "ContainerCannotRun", "DeadlineExceeded", … are Kubernetes' own words; Error is the plain one.
     ending.reason = app->reason.empty() || app->reason == "Completed" ? std::string(reasons::error) : app->reason;
-    ending.message = "The application ended with an error (" + exitText(ending) + ")" + (app->message.empty() ? "" : ": " + app->message);
+    ending.message =
+        neverStarted(*app) ? "The application could not be started" : "The application ended with an error (" + exitText(ending) + ")";
+    if (!app->message.empty()) ending.message += ": " + app->message;
     if (ending.message.back() != '.') ending.message += '.';
   }
   return ending;
@@ -120,6 +122,10 @@ std::optional<Ending> phaseIsFinal(const PodView& pod) {
 }
 
 }  // namespace
+
+bool neverStarted(const ContainerView& container) {
+  return container.terminated && (container.reason == "StartError" || container.reason == "ContainerCannotRun");
+}
 
 std::optional<Ending> endingOf(const PodView& pod) {
   if (auto ending = failedByKubernetes(pod)) return ending;

@@ -71,10 +71,7 @@ Result<std::vector<std::string>> ImageTable::resolve(const std::string& image, c
     std::string names;
     for (const auto& [name, entry] : images_)
       if (!entry.self) names += (names.empty() ? "" : ", ") + name;
-    return Error{ErrorKind::NotFound,
-                 "no image \"" + image + "\" here; known: " + (names.empty() ? "none" : names) + "; give its command with --image '" +
-                     image + "=COMMAND'",
-                 {}};
+    return Error{ErrorKind::NotFound, "no image \"" + image + "\" here; known: " + (names.empty() ? "none" : names), {}};
   }
   std::vector<std::string> argv = command.empty() ? known->argv : command;
   if (known->self && !command.empty()) argv[0] = known->argv[0];

@@ -223,3 +223,18 @@ TEST_CASE("decoding agrees with nlohmann on many documents") {
     REQUIRE(slabToJson(*slab) == slabToJson(wanted));
   }
 }
+
+TEST_CASE("a slab's creation is told in microseconds where the API noted the moment, within the second that Kubernetes says") {
+  const auto created = [](const std::string& noted) {
+    const auto slab = decodeSlab(
+        json{{"metadata",
+              {{"name", "a"}, {"creationTimestamp", "2026-01-02T03:04:05Z"}, {"annotations", {{"spawner.dev/submitted-at", noted}}}}}}
+            .dump());
+    REQUIRE(slab);
+    return toRfc3339Micro(slab->meta.creationTime);
+  };
+  CHECK(created("2026-01-02T03:04:05.250000Z") == "2026-01-02T03:04:05.250000Z");
+  // Another clock, another year, no time at all: Kubernetes' own.
+  for (const char* noted : {"2026-01-02T03:04:04.999999Z", "2026-01-02T03:04:06.000000Z", "2036-01-02T03:04:05Z", "soon", ""})
+    CHECK(created(noted) == "2026-01-02T03:04:05.000000Z");
+}

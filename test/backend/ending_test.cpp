@@ -58,6 +58,9 @@ TEST_CASE("fault 02: every way in which an application ends is seen, in every ph
   CAPTURE(row.name, phase);
   const auto ending = endingOf(withApp(row.app, phase));
   REQUIRE(ending);
+  // What never ran did not end "with code 128".
+  CHECK((ending->message.find("could not be started: no such file.") != std::string::npos) == (row.reason == "StartError"));
+  CHECK((ending->message.find("128") != std::string::npos) == false);
   CHECK(ending->state == row.state);
   CHECK(ending->reason == row.reason);
   CHECK(ending->exitCode == row.app.exitCode);

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "backend/builders.hpp"
 #include "base/text.hpp"
 #include "http/router.hpp"
 #include "modes/api/timeline.hpp"
@@ -56,13 +57,6 @@ Json conditionsJson(const Slab& slab) {
   return list;
 }
 
-/// The application's image; null where it is not known any more.
-Json imageOf(const Slab& slab) {
-  const Json pod = Json::parse(slab.spec.templateJson, nullptr, false);
-  const Json::json_pointer image("/containers/0/image");
-  return !pod.is_discarded() && pod.contains(image) ? pod[image] : Json(nullptr);
-}
-
 /// Text that came from outside may be any bytes: never throws.
 std::string text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
@@ -90,7 +84,7 @@ std::string detailJson(const Options& options, const std::string& name, const Sl
   json["readyUrl"] = orNull(readyUrl(options, name));
   json["statusUrl"] = orNull(statusUrl(options, name));
   json["inClusterUrl"] = orNull(slab.status.url);
-  json["image"] = imageOf(slab);
+  json["image"] = orNull(backend::applicationImage(slab));
   json["httpPort"] = slab.spec.httpPort;
   json["startupTimeoutSeconds"] = slab.spec.startupTimeoutSeconds;
   json["maxLifetimeSeconds"] = slab.spec.maxLifetimeSeconds ? Json(*slab.spec.maxLifetimeSeconds) : Json(nullptr);

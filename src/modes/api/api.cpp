@@ -66,6 +66,9 @@ void ApiImpl::addRoutes() {
   add("GET", "/healthz", &ApiImpl::health);
   add("GET", "/readyz", &ApiImpl::ready);
   add("GET", "/metrics", &ApiImpl::metricsText);
+  router.add("GET", "/", [](CallPtr call, const Parameters&) {
+    call->respond(http::Response::json(200, R"({"about":"Spawner's API","calls":"openapi.json","sessions":"backends"})"));
+  });
   router.add("GET", "/openapi.json",
              [](CallPtr call, const Parameters&) { call->respond(http::Response::json(200, std::string(openapi))); });
 }

@@ -72,7 +72,7 @@ void ApiImpl::readiness(CallPtr call, const Parameters& parameters) {
     }
     if (state != State::Ready) {
       if (role::isNavigation(found->head())) {
-        return found->respond(role::waitingPage(409, role::WaitingPage{name, "status/stream", slab.get(), 3}));
+        return found->respond(role::waitingPage(409, role::WaitingPage{name, "status/stream", slab.get(), 3, {}}));
       }
       http::Response answer = http::problem(409, "NotReady", "the session is not ready yet: its state is " + std::string(toString(state)));
       answer.headers.set("Retry-After", "1");

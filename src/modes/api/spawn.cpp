@@ -8,6 +8,7 @@
 
 #include "backend/decode.hpp"
 #include "base/crypto.hpp"
+#include "base/text.hpp"
 #include "spawner/names.hpp"
 
 namespace spawner::api {
@@ -40,6 +41,7 @@ class Spawn : public std::enable_shared_from_this<Spawn> {
                      : randomName("", random_) + randomName("", random_);
     plan_.parameters.annotations[std::string(names::spawnIdAnnotation)] = spawnId_;
     plan_.parameters.annotations[std::string(names::spawnBodyAnnotation)] = plan_.bodyHash;
+    plan_.parameters.annotations[std::string(names::submittedAnnotation)] = toRfc3339Micro(loop_.wallNow());
     post();
   }
 

@@ -16,13 +16,13 @@ std::string applicationImage(const cluster::Json& slab) {
   return containers != nullptr && !containers->items().empty() ? std::string(containers->items()[0].textAt({"image"})) : std::string();
 }
 
-/// "Idle: unused for 300 s", "Error (exit code 3): …"
+/// "Idle: It was unused for 300 s."
 std::string endOf(const cluster::Json& slab) {
-  std::string text(slab.textAt({"status", "end", "reason"}));
-  if (slab.find({"status", "end", "exitCode"}) != nullptr)
-    text += fmt::format(" (exit code {})", slab.integerAt({"status", "end", "exitCode"}));
   const std::string_view message = slab.textAt({"status", "end", "message"});
-  return message.empty() ? text : text + ": " + std::string(message);
+  std::string text = fmt::format("{}: {}", slab.textAt({"status", "end", "reason"}), message);
+  if (message.find("ErrImageNeverPull") != std::string_view::npos)  // for the developer; the message itself is for users, too
+    text += fmt::format(" Give its command with --image '{}=COMMAND'.", applicationImage(slab));
+  return text;
 }
 
 }  // namespace

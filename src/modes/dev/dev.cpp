@@ -79,7 +79,8 @@ int serve(Dev& dev, const Options& options, const StateDir& state, const std::st
   greet(options, state, *dev.cluster, *dev.roles);
   dev.loop.run();
 
-  fmt::print("ending {} backends\n", dev.cluster->pods());
+  const std::size_t pods = dev.cluster->pods();
+  fmt::print("ending {} session{}; logs stay in {}\n", pods, pods == 1 ? "" : "s", state.logs().string());
   std::fflush(stdout);
   dev.console.reset();
   dev.roles.reset();

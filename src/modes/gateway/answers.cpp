@@ -34,11 +34,11 @@ http::Response landing(const Options& options) {
         "<main>\n<h1>Spawner</h1>\n<p class=\"soft\">Sessions are at <code>/p/&lt;name&gt;/</code>.</p>\n" + api + "</main>", {});
   }
   const std::string body = fmt::format(
-      "<main data-image=\"{}\">\n<h1>{}</h1>\n<p class=\"soft\">It starts in a moment, and ends when nobody has used it for a "
+      "<main data-image=\"{}\">\n<h1>Spawner</h1>\n<p class=\"soft\">A session starts in a moment, and ends when nobody has used it for a "
       "while.</p>\n<button type=\"button\">{}</button>\n<p id=\"note\" role=\"status\"></p>\n"
       "<noscript><p>The button needs JavaScript.</p></noscript>\n<p><small><a href=\"/api/backends\">What runs "
-      "now</a></small></p>\n</main>",
-      htmlEscape(options.landingImage), htmlEscape(options.landingTitle), htmlEscape(options.landingTitle));
+      "now (JSON)</a></small></p>\n</main>",
+      htmlEscape(options.landingImage), htmlEscape(options.landingTitle));
   return role::framedPage(200, options.landingTitle, body, pages::landingScript);
 }
 
@@ -48,16 +48,22 @@ http::Response redirect(const std::string& location) {
   return response;
 }
 
-http::Response unknown(const http::RequestHead& head, const Route& route) {
-  if (route.name.empty()) return role::refusal(head, 404, "NotFound", "There is nothing here", "This address is not known to Spawner.");
-  return role::refusal(head, 404, "NotFound", "There is no such session",
-                       "No session is called \"" + route.name + "\". It may have ended some time ago.");
+std::string startUrl(const Options& options, const Route& route) {
+  const bool byPath = !route.prefix.empty() || route.name.empty();
+  return byPath && (!options.landingImage.empty() || !options.landingPage.empty()) ? "/" : "";
 }
 
-http::Response ended(const http::RequestHead& head, const Slab& slab) {
+http::Response unknown(const http::RequestHead& head, const Route& route, const std::string& startUrl) {
+  if (route.name.empty())
+    return role::refusal(head, 404, "NotFound", "There is nothing here", "This address is not known to Spawner.", startUrl);
+  return role::refusal(head, 404, "NotFound", "There is no such session",
+                       "No session is called \"" + route.name + "\". It may have ended some time ago.", startUrl);
+}
+
+http::Response ended(const http::RequestHead& head, const Slab& slab, const std::string& startUrl) {
   const EndInfo end = role::endOf(slab);
   const bool failed = slab.state() == State::Failed;
-  return role::refusal(head, 410, end.reason, failed ? "The session failed" : "The session has ended", end.message);
+  return role::refusal(head, 410, end.reason, failed ? "The session failed" : "The session has ended", end.message, startUrl);
 }
 
 http::Response wrongHost(const http::RequestHead& head) {
@@ -66,9 +72,9 @@ http::Response wrongHost(const http::RequestHead& head) {
                            "\". Its operator can add it with --allowed-hosts.");
 }
 
-http::Response starting(const http::RequestHead& head, const Route& route, const Slab* slab, bool hasApi) {
+http::Response starting(const http::RequestHead& head, const Route& route, const Slab* slab, bool hasApi, const std::string& startUrl) {
   if (role::isNavigation(head))
-    return role::waitingPage(503, role::WaitingPage{route.name, hasApi ? statusStreamPath(route.name) : std::string(), slab, 3});
+    return role::waitingPage(503, role::WaitingPage{route.name, hasApi ? statusStreamPath(route.name) : std::string(), slab, 3, startUrl});
   const std::string state(slab != nullptr ? toString(slab->state()) : "not known yet");
   return retryAfter(http::problem(503, "NotReady", "the session is not ready yet: its state is " + state), 1);
 }

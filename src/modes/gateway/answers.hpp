@@ -15,14 +15,16 @@ namespace spawner::gateway {
 http::Response landing(const Options& options);
 /// 308 within this server.
 http::Response redirect(const std::string& location);
+/// Where pages about a session that is no more lead on to: the landing page, where there is one and the request came by path; else empty.
+std::string startUrl(const Options& options, const Route& route);
 /// 404: no such session, or no such page.
-http::Response unknown(const http::RequestHead& head, const Route& route);
+http::Response unknown(const http::RequestHead& head, const Route& route, const std::string& startUrl);
 /// 410 with the reason.
-http::Response ended(const http::RequestHead& head, const Slab& slab);
+http::Response ended(const http::RequestHead& head, const Slab& slab, const std::string& startUrl);
 /// 421: the host name is not ours.
 http::Response wrongHost(const http::RequestHead& head);
 /// 503: the session is not Ready; the page for browsers waits. slab may be null.
-http::Response starting(const http::RequestHead& head, const Route& route, const Slab* slab, bool hasApi);
+http::Response starting(const http::RequestHead& head, const Route& route, const Slab* slab, bool hasApi, const std::string& startUrl);
 /// 503 with Retry-After.
 http::Response busy(const http::RequestHead& head, std::string_view reason, std::string_view detail);
 /// An answer that the sidecar made instead of the application (names::reasonHeader), which the gateway puts into its own form.

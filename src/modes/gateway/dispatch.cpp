@@ -38,7 +38,7 @@ void Gateway::dispatch(ExchangePtr exchange) {
     case Route::Kind::Redirect: return answer(std::move(exchange), redirect(route.target));
     case Route::Kind::Unknown: break;
   }
-  auto response = unknown(head, route);
+  auto response = unknown(head, route, startUrl(options, route));
   refuse(std::move(exchange), std::move(response));
 }
 
@@ -68,12 +68,12 @@ void Gateway::found(ExchangePtr exchange, Route route, const role::SlabPtr& slab
   if (setup_.api && route.prefix.empty() && head.path() == statusStreamPath(route.name))
     return toApi(std::move(exchange), "/backend/" + route.name + "/status/stream");
   if (isTerminal(state)) {
-    auto response = ended(head, *slab);
+    auto response = ended(head, *slab, startUrl(setup_.options, route));
     return refuse(std::move(exchange), std::move(response));
   }
   if (!role::isNavigation(head)) return hold(std::move(exchange), std::move(route));
   metrics_.waitingPages.add();
-  auto response = starting(head, route, slab.get(), setup_.api.has_value());
+  auto response = starting(head, route, slab.get(), setup_.api.has_value(), startUrl(setup_.options, route));
   answer(std::move(exchange), std::move(response));
 }
 

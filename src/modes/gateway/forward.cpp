@@ -59,7 +59,10 @@ void Gateway::sessionFailed(ExchangePtr exchange, const Route& route, const Side
   metrics_.failures.add();
   const role::SlabPtr slab = sessions_.find(route.name);
   const http::RequestHead& head = exchange->head();
-  auto response = !slab ? unknown(head, route) : isTerminal(slab->state()) ? ended(head, *slab) : unreachable(head, sidecar, failure);
+  const std::string start = startUrl(setup_.options, route);
+  auto response = !slab                       ? unknown(head, route, start)
+                  : isTerminal(slab->state()) ? ended(head, *slab, start)
+                                              : unreachable(head, sidecar, failure);
   answer(std::move(exchange), std::move(response));
 }
 

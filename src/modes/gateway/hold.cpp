@@ -21,7 +21,7 @@ void Gateway::lookedUp(std::uint64_t id, const Result<role::SlabPtr>& slab) {
   if (!held.exchange) return;
   if (slab) return found(std::move(held.exchange), std::move(held.route), *slab);
   const http::RequestHead& head = held.exchange->head();
-  auto response = slab.error().kind == ErrorKind::NotFound ? unknown(head, held.route)
+  auto response = slab.error().kind == ErrorKind::NotFound ? unknown(head, held.route, startUrl(setup_.options, held.route))
                   : slab.error().kind == ErrorKind::Limit
                       ? busy(head, "Busy", "Too many unknown names are asked for.")
                       : busy(head, "KubernetesUnavailable", "It is not known whether this session exists: " + slab.error().message);
@@ -32,7 +32,7 @@ void Gateway::hold(ExchangePtr exchange, Route route) {
   const std::uint32_t seconds = setup_.options.waitSeconds;
   if (seconds == 0 || stopping_ || held_.full()) {
     const role::SlabPtr slab = sessions_.find(route.name);
-    auto response = starting(exchange->head(), route, slab.get(), false);
+    auto response = starting(exchange->head(), route, slab.get(), false, {});
     return refuse(std::move(exchange), std::move(response));
   }
   metrics_.held.add();
@@ -44,7 +44,7 @@ void Gateway::timedOut(std::uint64_t id) {
   Held held = held_.take(id);
   if (!held.exchange) return;
   const role::SlabPtr slab = sessions_.find(held.route.name);
-  auto response = starting(held.exchange->head(), held.route, slab.get(), false);
+  auto response = starting(held.exchange->head(), held.route, slab.get(), false, {});
   refuse(std::move(held.exchange), std::move(response));
 }
 

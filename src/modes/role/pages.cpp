@@ -23,13 +23,19 @@ std::string hashSource(std::string_view text) {
   return "'sha256-" + base64Encode({reinterpret_cast<const char*>(digest.data()), digest.size()}) + "'";
 }
 
-constexpr std::array<std::pair<State, std::string_view>, 5> steps = {{
-    {State::Submitted, "Requested"},
-    {State::Constructed, "Prepared"},
-    {State::Scheduled, "Placed on a machine"},
-    {State::Running, "Started"},
-    {State::Ready, "Ready"},
-}};
+/// The state in a user's words: a step of the waiting page's list. Ends are not in it.
+std::string_view step(State state) {
+  switch (state) {
+    case State::Submitted: return "Requested";
+    case State::Constructed: return "Prepared";
+    case State::Scheduled: return "Placed on a machine";
+    case State::Running: return "Started";
+    case State::Ready: return "Ready";
+    case State::Swept:
+    case State::Failed: return {};
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -69,14 +75,16 @@ http::Response framedPage(int status, std::string_view title, std::string_view b
 
 http::Response waitingPage(int status, const WaitingPage& page) {
   std::string list;
-  for (const auto& [state, words] : steps) {
+  for (const State state : allStates) {
+    if (isTerminal(state)) continue;
     const bool done = page.slab != nullptr && (state == State::Submitted || page.slab->status.has(state));
-    list += fmt::format("<li data-state=\"{}\"{}>{}<span></span></li>\n", toString(state), done ? " class=\"done\"" : "", words);
+    list += fmt::format("<li data-state=\"{}\"{}>{}<span></span></li>\n", toString(state), done ? " class=\"done\"" : "", step(state));
   }
   const std::string body = fmt::format(
-      "<main data-stream=\"{}\" data-refresh=\"{}\">\n<h1>Your session is starting</h1>\n<p class=\"soft\" id=\"note\" role=\"status\">"
+      "<main data-stream=\"{}\" data-refresh=\"{}\" data-start=\"{}\">\n<h1>Your session is starting</h1>\n<p class=\"soft\" id=\"note\" "
+      "role=\"status\">"
       "<code>{}</code> opens here as soon as it is ready.</p>\n<div class=\"bar\"></div>\n<ol>\n{}</ol>\n</main>",
-      htmlEscape(page.streamUrl), page.refreshSeconds, htmlEscape(page.name), list);
+      htmlEscape(page.streamUrl), page.refreshSeconds, htmlEscape(page.startUrl), htmlEscape(page.name), list);
   const std::string refresh = fmt::format("<noscript><meta http-equiv=\"refresh\" content=\"{}\"></noscript>\n", page.refreshSeconds);
   http::Response response = framedPage(status, "Your session is starting", body, pages::waitingScript, refresh);
   response.headers.set("Retry-After", std::to_string(page.refreshSeconds));
@@ -85,15 +93,17 @@ http::Response waitingPage(int status, const WaitingPage& page) {
 
 http::Response messagePage(int status, const MessagePage& page) {
   std::string body = fmt::format("<main class=\"ended\">\n<h1>{}</h1>\n<p>{}</p>\n", htmlEscape(page.title), htmlEscape(page.detail));
+  if (!page.startUrl.empty()) body += fmt::format("<p><a href=\"{}\">To the start page</a></p>\n", htmlEscape(page.startUrl));
   body += fmt::format("<p><small>{}{}{}</small></p>\n</main>", status, page.reason.empty() ? "" : " · ", htmlEscape(page.reason));
   return framedPage(status, page.title, body, {});
 }
 
-http::Response refusal(const http::RequestHead& head, int status, std::string_view reason, std::string_view title,
-                       std::string_view detail) {
-  http::Response response = isNavigation(head)
-                                ? messagePage(status, MessagePage{std::string(title), std::string(detail), std::string(reason)})
-                                : http::problem(status, reason, detail);
+http::Response refusal(const http::RequestHead& head, int status, std::string_view reason, std::string_view title, std::string_view detail,
+                       std::string_view startUrl) {
+  http::Response response =
+      isNavigation(head)
+          ? messagePage(status, MessagePage{std::string(title), std::string(detail), std::string(reason), std::string(startUrl)})
+          : http::problem(status, reason, detail);
   // A reason may come from an object's status: only a word becomes a field.
   const auto letter = [](char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
   if (!reason.empty() && std::ranges::all_of(reason, letter)) response.headers.set(names::reasonHeader, std::string(reason));

@@ -22,14 +22,16 @@ struct WaitingPage {
   /// What is known now; null: the session is not known yet.
   const Slab* slab = nullptr;
   int refreshSeconds = 3;  // without JavaScript
+  std::string startUrl;    // where the page, when the session has ended, leads on to; may be empty
 };
 /// The page that follows a session's start and loads itself again when it is Ready.
 http::Response waitingPage(int status, const WaitingPage& page);
 
 struct MessagePage {
-  std::string title;   // "There is no such session"
-  std::string detail;  // a sentence or two
-  std::string reason;  // the word, shown small; may be empty
+  std::string title;     // "There is no such session"
+  std::string detail;    // a sentence or two
+  std::string reason;    // the word, shown small; may be empty
+  std::string startUrl;  // where it leads on to; may be empty
 };
 http::Response messagePage(int status, const MessagePage& page);
 
@@ -38,7 +40,8 @@ http::Response framedPage(int status, std::string_view title, std::string_view b
                           std::string_view headExtra = {});
 
 /// What is right for who asks: messagePage for a browser's navigation, problem+json for others; with names::reasonHeader.
-http::Response refusal(const http::RequestHead& head, int status, std::string_view reason, std::string_view title, std::string_view detail);
+http::Response refusal(const http::RequestHead& head, int status, std::string_view reason, std::string_view title, std::string_view detail,
+                       std::string_view startUrl = {});
 
 /// Sets what every page of ours carries: the policy, nosniff, no-referrer, no-store.
 void setPageHeaders(http::Response& response, std::string_view script);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "backend/builders.hpp"
 #include "backend/derive.hpp"
 #include "base/text.hpp"
 
@@ -16,15 +17,16 @@ k8s::ReflectorOptions reflectorOptions(const SessionsOptions& options) {
   return reflector;
 }
 
-/// The slab as it is remembered after its object has gone: with an end, without what only a living one needs.
+/// The slab as it is remembered after its object has gone: with an end, and of its template nothing but the image.
 SlabPtr asEnded(const Slab& slab, WallTime now) {
   auto ended = std::make_shared<Slab>(slab);
-  ended->spec.templateJson.clear();
+  const std::string image = backend::applicationImage(slab);
+  ended->spec.templateJson = image.empty() ? "" : "{\"containers\":[{\"image\":\"" + jsonEscape(image) + "\"}]}";
   if (!isTerminal(ended->state())) {
     const auto swept = static_cast<std::size_t>(State::Swept);
     ended->status.reached[swept] = true;
     ended->status.stateTimes[swept] = now;
-    ended->status.end = EndInfo{"Deleted", "The session's object was deleted.", std::nullopt, std::nullopt, now};
+    ended->status.end = EndInfo{"Deleted", "The session was ended on request.", std::nullopt, std::nullopt, now};
     backend::apply(ended->status, backend::derive(*ended));
   }
   return ended;

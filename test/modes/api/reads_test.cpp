@@ -164,6 +164,7 @@ TEST_CASE("an object deleted without an end has ended as Deleted") {
   CHECK(body["reason"] == "Deleted");
   std::map<std::string, std::string> conditions;
   const Json detail = ApiFixture::body(api.get("/backend/x"));
+  CHECK(detail["image"] == "demo");
   for (const Json& condition : detail["conditions"]) conditions[condition["type"]] = condition["status"];
   CHECK(conditions == std::map<std::string, std::string>{{"Ready", "False"}, {"Finished", "True"}});
 }

@@ -39,6 +39,7 @@ TEST_CASE("spawn: URLs come from template and base") {
 TEST_CASE("spawn: what was asked for is in the object") {
   ApiFixture api;
   api.begin();
+  const std::string asked = toRfc3339Micro(api.loop.wallNow());
   REQUIRE(api.spawn(R"({"image":"demo:2","port":3000,"env":{"A":"1"},"maxLifetimeSeconds":60,"labels":{"team":"x"},)"
                     R"("resources":{"limits":{"memory":"64Mi"}}})")
               ->status() == 200);
@@ -51,6 +52,9 @@ TEST_CASE("spawn: what was asked for is in the object") {
   CHECK(object["spec"]["maxLifetimeSeconds"] == 60);
   CHECK(object["metadata"]["labels"]["team"] == "x");
   CHECK(object["metadata"]["annotations"].contains("spawner.dev/spawn-id"));
+  const auto submitted = object["metadata"]["annotations"]["spawner.dev/submitted-at"].get<std::string>();
+  CHECK(asked <= submitted);
+  CHECK(submitted <= toRfc3339Micro(api.loop.wallNow()));
 }
 
 TEST_CASE("spawn: only JSON that says so") {

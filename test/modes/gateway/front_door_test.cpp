@@ -74,6 +74,25 @@ TEST_CASE("gateway: the landing page has one button, and its texts are text", "[
   CHECK(head.ends_with("\r\n\r\n"));
 }
 
+TEST_CASE("gateway: pages about what is no more lead back to the landing page; on a session's own host there is none", "[integration]") {
+  gateway::Options options;
+  options.apiUpstream = "127.0.0.1:1";
+  options.landingImage = "board";
+  options.domains = {"gateway.test"};
+  GatewayFixture gateway(options);
+  gateway.store.add("spawner-x", {{"status", {{"failed", true}, {"end", {{"reason", "Error"}, {"message", "It broke."}}}}}});
+  gateway.store.add("spawner-new");
+  gateway.begin();
+  const std::string link = "<a href=\"/\">To the start page</a>";
+  CHECK(contains(gateway.get("/p/x/", GatewayFixture::browser), link));
+  CHECK(contains(gateway.get("/p/nobody/", GatewayFixture::browser), link));
+  CHECK(contains(gateway.get("/nothing", GatewayFixture::browser), link));
+  CHECK(contains(gateway.get("/p/new/", GatewayFixture::browser), "data-start=\"/\""));
+  const std::string own = gateway.get("/", GatewayFixture::browser, "x.gateway.test");
+  CHECK(GatewayFixture::status(own) == "410");
+  CHECK(!contains(own, "start page"));
+}
+
 TEST_CASE("gateway: the landing page can be a file", "[integration]") {
   const TempDir dir;
   const std::string path = dir / "landing.html";

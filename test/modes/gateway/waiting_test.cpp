@@ -74,6 +74,7 @@ TEST_CASE("gateway: an ended session is 410 with the reason, while it is remembe
   const std::string html = gateway.get("/p/x/", GatewayFixture::browser);
   CHECK(GatewayFixture::status(html) == "410");
   CHECK(contains(html, "Unused for &lt;300&gt; s."));
+  CHECK(!contains(html, "start page"));  // there is none
   CHECK(GatewayFixture::status(gateway.get("/p/nobody/")) == "404");
   CHECK(contains(gateway.get("/p/nobody/", GatewayFixture::browser), "<h1>There is no such session</h1>"));
   CHECK(GatewayFixture::status(gateway.get("/nothing")) == "404");

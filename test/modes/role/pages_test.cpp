@@ -52,7 +52,7 @@ TEST_CASE("pages: a navigation is a GET or HEAD that takes HTML and is no script
 
 TEST_CASE("pages: the policy allows the page's own script and style, by hash, and nothing else") {
   Slab slab;
-  const http::Response page = role::waitingPage(503, role::WaitingPage{"x", "/api/backend/x/status/stream", &slab, 3});
+  const http::Response page = role::waitingPage(503, role::WaitingPage{"x", "/api/backend/x/status/stream", &slab, 3, {}});
   const std::string policy(page.headers.get("Content-Security-Policy"));
   CHECK(policy.find("default-src 'none'") != std::string::npos);
   CHECK(policy.find("script-src " + source(inside(page.body, "script"))) != std::string::npos);
@@ -66,8 +66,8 @@ TEST_CASE("pages: the policy allows the page's own script and style, by hash, an
 TEST_CASE("pages: whatever comes from outside is text") {
   const std::string nasty = "\"><script>alert(1)</script>'&";
   Slab slab;
-  for (const http::Response& page : {role::waitingPage(503, role::WaitingPage{nasty, nasty, &slab, 3}),
-                                     role::messagePage(410, role::MessagePage{nasty, nasty, nasty})}) {
+  for (const http::Response& page : {role::waitingPage(503, role::WaitingPage{nasty, nasty, &slab, 3, nasty}),
+                                     role::messagePage(410, role::MessagePage{nasty, nasty, nasty, nasty})}) {
     CHECK(page.body.find("alert(1)</script>") == std::string::npos);
     CHECK(page.body.find("\"><script>") == std::string::npos);
   }
@@ -76,7 +76,7 @@ TEST_CASE("pages: whatever comes from outside is text") {
 TEST_CASE("pages: the waiting page ticks off what is known and works without JavaScript") {
   Slab slab;
   slab.status.reached[static_cast<std::size_t>(State::Constructed)] = true;
-  const http::Response page = role::waitingPage(503, role::WaitingPage{"x", "", &slab, 7});
+  const http::Response page = role::waitingPage(503, role::WaitingPage{"x", "", &slab, 7, {}});
   CHECK(page.status == 503);
   CHECK(page.headers.get("Retry-After") == "7");
   CHECK(page.body.find("<noscript><meta http-equiv=\"refresh\" content=\"7\"></noscript>") != std::string::npos);

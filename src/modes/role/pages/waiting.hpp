@@ -5,8 +5,8 @@
 
 namespace spawner::role::pages {
 
-/// Listens to the status stream, ticks the states off, loads the page again on Ready, says why on an end. A page that is itself such a
-/// reload (the stream knew of Ready a moment before the server of the page did) waits a little before the next.
+/// Listens to the status stream, ticks the states off, loads the page again on Ready, says why on an end and where to go on. A page that is
+/// itself such a reload (the stream knew of Ready a moment before the server of the page did) waits a little before the next.
 inline constexpr std::string_view waitingScript = R"js(
 'use strict';
 const root = document.querySelector('main');
@@ -40,6 +40,12 @@ if (root.dataset.stream) {
       root.className = 'ended';
       document.title = heading.textContent = change.state === 'Failed' ? 'The session failed' : 'The session has ended';
       note.textContent = (change.message || '') + (change.reason ? ' (' + change.reason + ')' : '');
+      if (root.dataset.start) {
+        const link = document.createElement('a');
+        link.href = root.dataset.start;
+        link.textContent = 'To the start page';
+        root.append(link);
+      }
     }
   };
   source.onerror = () => {
