@@ -41,7 +41,7 @@ inline constexpr std::string_view pageHtml = R"page(<!doctype html>
 'use strict';
 const canvas = document.getElementById('board'), ink = canvas.getContext('2d'), status = document.getElementById('status');
 const colors = ['#1c2530', '#d7263d', '#f08a24', '#2a9d5c', '#1f6feb', '#8a3ffc'];
-let color = colors[Math.floor(Math.random() * colors.length)], lines = [], cursors = new Map(), socket = null, wait = 250, people = 0, drawing = null;
+let color = colors[Math.floor(Math.random() * colors.length)], lines = [], cursors = new Map(), socket = null, wait = 250, people = 0, drawing = null, ended = false;
 
 for (const c of colors) {
   const b = document.createElement('button');
@@ -87,12 +87,28 @@ function show() {
   status.append(b);
   document.body.dataset.connected = on; document.body.dataset.people = people; document.body.dataset.lines = lines.length;
 }
+// True when the session is no more: whoever stands in front of it says so, for this address.
+async function over() {
+  try {
+    const answer = await fetch(location.href, { headers: { accept: 'application/problem+json' }, cache: 'no-store' });
+    if (answer.status !== 410 && answer.status !== 404) return false;
+    const told = await answer.json().catch(() => ({}));
+    ended = true;
+    status.innerHTML = '';
+    const b = document.createElement('b'), more = document.createElement('a');
+    b.className = 'off'; b.textContent = 'This board has ended. ' + (told.detail || '') + ' ';
+    more.href = location.href; more.textContent = 'More';
+    status.append(b, more);
+    document.body.dataset.ended = true;
+    return true;
+  } catch { return false; }
+}
 function connect() {
   const url = new URL('ws', location.href);
   url.protocol = url.protocol.replace('http', 'ws'); url.search = ''; url.hash = '';
   socket = new WebSocket(url);
   socket.onopen = () => { wait = 250; show(); };
-  socket.onclose = () => { show(); setTimeout(connect, wait); wait = Math.min(wait * 2, 8000); };
+  socket.onclose = async () => { show(); if (await over()) return; setTimeout(connect, wait); wait = Math.min(wait * 2, 8000); };
   socket.onmessage = e => {
     const m = JSON.parse(e.data);
     if (m.type === 'welcome') { lines = m.lines; cursors.clear(); redraw(); }
@@ -107,6 +123,7 @@ function send(m) { if (socket && socket.readyState === 1) socket.send(JSON.strin
 function place(e) { const v = view(); return [Math.round((e.clientX - v.x) / v.scale), Math.round((e.clientY - v.y) / v.scale)]; }
 
 canvas.addEventListener('pointerdown', e => {
+  if (ended) return;
   canvas.setPointerCapture(e.pointerId);
   const [x, y] = place(e);
   drawing = { type: 'line', points: [x, y], color, width: Number(document.getElementById('width').value) };

@@ -47,6 +47,7 @@ struct EndInfo {
   std::optional<int> exitCode;
   std::optional<int> signal;
   WallTime time{};
+  std::string log{};  // what the application said last, where it failed: end of its log or its termination message. Not for its users
   bool operator==(const EndInfo&) const = default;
 };
 

@@ -92,7 +92,7 @@ void prepareApplication(Json& container, const Slab& slab, const PodOptions& opt
   if (std::string url = outsideUrl(slab.meta, options.urlTemplate, options.prefix); !url.empty())
     env.emplace_back(names::urlEnv, std::move(url));
   setEnv(container, env);
-  // How it failed outlives its pod: the end of its log goes into status.end.message. "File" in the template keeps it out.
+  // How it failed outlives its pod: the end of its log goes into status.end.log. "File" in the template keeps it out.
   setIfAbsent(container, "terminationMessagePolicy", "FallbackToLogsOnError");
   // The kubelet calls this on the pod's address before it ends the application: it returns when nothing is in flight.
   Json& lifecycle = container["lifecycle"];

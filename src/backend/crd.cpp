@@ -95,10 +95,11 @@ Json specSchema() {
 Json endSchema() {
   Json end = objectOf("How the session ended. Set once.",
                       {{"reason", text("One word: Idle, MaxLifetime, Completed, Error, OOMKilled, StartTimeout, …")},
-                       {"message", text("Why, in a sentence; after an error also the end of the log of the application.")},
+                       {"message", text("Why, in a sentence. Users of the application read it.")},
                        {"exitCode", {{"type", "integer"}, {"format", "int32"}, {"description", "Of the container that ended it."}}},
                        {"signal", {{"type", "integer"}, {"format", "int32"}, {"description", "Of the container that ended it."}}},
-                       {"time", time("When.")}});
+                       {"time", time("When.")},
+                       {"log", text("What the application said last, where it failed: at most 2 KiB. Users do not read it.")}});
   end["required"] = {"reason"};
   return end;
 }

@@ -175,7 +175,8 @@ class Mind {
     addFacts(after, /*ended=*/true);
     if (after.podUid.empty()) after.podUid = recordedUid(slab_, m_);
     reach(after, ending.state, o_.wallNow);
-    EndInfo info{ending.reason, ending.message, ending.exitCode, ending.signal, *after.stateTimes[static_cast<std::size_t>(ending.state)]};
+    EndInfo info{ending.reason, ending.message, ending.exitCode, ending.signal, *after.stateTimes[static_cast<std::size_t>(ending.state)],
+                 ending.log};
     after.end = std::move(info);
     after.contactLost.reset();
     write(std::move(after));

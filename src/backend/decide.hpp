@@ -93,6 +93,7 @@ struct Ending {
   State state = State::Failed;
   std::string reason, message;
   std::optional<int> exitCode, signal;
+  std::string log{};
 };
 std::optional<Ending> endingOf(const PodView& pod);
 /// True for a container that ended without having run: its program could not be started.

@@ -161,7 +161,7 @@ void readEnd(value v, SlabStatus& status) {
   if (v.is_null()) return;
   EndInfo end;
   fields(v, "status.end", [&](std::string_view key, value item) {
-    if (readText(key, item, {{"reason", &end.reason}, {"message", &end.message}})) return;
+    if (readText(key, item, {{"reason", &end.reason}, {"message", &end.message}, {"log", &end.log}})) return;
     if (key == "exitCode")
       read(item, "status.end.exitCode", end.exitCode);
     else if (key == "signal")

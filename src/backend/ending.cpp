@@ -71,6 +71,7 @@ std::optional<Ending> applicationEnded(const PodView& pod) {
   if (!app || !app->terminated) return std::nullopt;
   Ending ending;
   setExit(ending, *app);
+  if (!neverStarted(*app)) ending.log = app->message;
   if (app->reason == "OOMKilled") {
     ending.reason = reasons::oomKilled;
     ending.message = "The application used more memory than it may (" + exitText(ending) + ").";
@@ -81,9 +82,8 @@ std::optional<Ending> applicationEnded(const PodView& pod) {
   } else {
     // "StartError", "ContainerCannotRun", "DeadlineExceeded", … are Kubernetes' own words; Error is the plain one.
     ending.reason = app->reason.empty() || app->reason == "Completed" ? std::string(reasons::error) : app->reason;
-    ending.message =
-        neverStarted(*app) ? "The application could not be started" : "The application ended with an error (" + exitText(ending) + ")";
-    if (!app->message.empty()) ending.message += ": " + app->message;
+    ending.message = neverStarted(*app) ? "The application could not be started: " + app->message
+                                        : "The application ended with an error (" + exitText(ending) + ")";
     if (ending.message.back() != '.') ending.message += '.';
   }
   return ending;

@@ -37,6 +37,7 @@ Json endJson(const EndInfo& end) {
   Json json = {{"reason", end.reason}, {"message", end.message}, {"time", toRfc3339Micro(end.time)}};
   if (end.exitCode) json["exitCode"] = *end.exitCode;
   if (end.signal) json["signal"] = *end.signal;
+  if (!end.log.empty()) json["log"] = end.log;
   return json;
 }
 

@@ -45,7 +45,9 @@ Result<void> ImageTable::addOption(std::string_view option) {
     return Error{ErrorKind::InvalidArgument, "--image '" + std::string(option) + "': expected NAME=COMMAND", {}};
   auto words = splitCommand(option.substr(equals + 1));
   if (!words) return words.error().in("--image " + std::string(option.substr(0, equals)));
-  add(std::string(option.substr(0, equals)), Image{std::move(*words), false});
+  const std::string name(option.substr(0, equals));
+  if (images_.contains(name)) return Error{ErrorKind::InvalidArgument, "--image " + name + " is given twice", {}};
+  add(name, Image{std::move(*words), false});
   return {};
 }
 

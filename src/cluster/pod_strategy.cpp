@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "backend/quantity.hpp"
 #include "cluster/meta.hpp"
 #include "cluster/strategy.hpp"
 
@@ -33,6 +34,15 @@ void containerDefaults(Json& container) {
     for (Json& port : container.edit("ports").editItems()) fallback(port, "protocol", "TCP");
 }
 
+/// limits or requests of a container; a number is written as text.
+backend::Quantities quantities(const Json& container, std::string_view part) {
+  backend::Quantities result;
+  if (const Json* list = container.find({"resources", part}); list != nullptr && list->isObject())
+    for (const auto& [name, value] : list->members())
+      result.emplace_back(std::string(name), value.isString() ? std::string(value.text()) : value.dump());
+  return result;
+}
+
 std::string_view qosClass(const Json& pod) {
   bool any = false;
   bool guaranteed = true;
@@ -51,6 +61,16 @@ std::string_view qosClass(const Json& pod) {
     }
   }
   return !any ? "BestEffort" : guaranteed ? "Guaranteed" : "Burstable";
+}
+
+/// Of a container's resources, in a real API server's words. (Text that is no quantity it refuses while decoding: undecodable.)
+void validateResources(const Json& container, const std::string& here, FieldErrors& errors) {
+  const auto problem = backend::resourceProblem(quantities(container, "limits"), quantities(container, "requests"));
+  if (!problem) return;
+  using Kind = backend::ResourceProblem::Kind;
+  std::string field = fmt::format("{}.resources.{}", here, problem->part);
+  if (problem->kind != Kind::AboveLimit) field += "[" + problem->name + "]";
+  errors.push_back(FieldError::invalid(field, Json(problem->kind == Kind::UnknownName ? problem->name : problem->value), problem->detail));
 }
 
 void validateContainers(const Json& containers, const std::string& path, std::set<std::string, std::less<>>& names, FieldErrors& errors) {
@@ -81,6 +101,7 @@ void validateContainers(const Json& containers, const std::string& path, std::se
       else if (number->integer() < 1 || number->integer() > 65535)
         errors.push_back(FieldError::invalid(field, *number, "must be between 1 and 65535, inclusive"));
     }
+    validateResources(container, here, errors);
     const Json* env = container.find("env");
     for (std::size_t i = 0; env != nullptr && i < env->items().size(); ++i)
       if (env->items()[i].textAt({"name"}).empty()) errors.push_back(FieldError::required(fmt::format("{}.env[{}].name", here, i)));
@@ -114,6 +135,20 @@ void setDefaults(Json& pod) {
   for (const std::string_view list : {"containers", "initContainers"})
     if (spec.find(list) != nullptr && spec.find(list)->isArray())
       for (Json& container : spec.edit(list).editItems()) containerDefaults(container);
+}
+
+std::optional<std::string> undecodable(const Json& pod) {
+  for (const std::string_view list : {"containers", "initContainers"}) {
+    const Json* containers = pod.find({"spec", list});
+    if (containers == nullptr || !containers->isArray()) continue;
+    for (const Json& container : containers->items())
+      for (const std::string_view part : {"limits", "requests"})
+        for (const auto& [name, text] : quantities(container, part))
+          if (!backend::parseQuantity(text))
+            return "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$' (" + name + " is \"" +
+                   text + "\")";
+  }
+  return std::nullopt;
 }
 
 void prepareCreate(Json& pod) {

@@ -31,6 +31,8 @@ class Strategies {
 
 namespace podStrategy {
 void setDefaults(Json& pod);
+/// Why a typed decoder would not take it (a quantity that is none); null: nothing.
+std::optional<std::string> undecodable(const Json& pod);
 void prepareCreate(Json& pod);
 void validate(const Json& pod, FieldErrors& errors);
 /// Only images, activeDeadlineSeconds and tolerations of a pod's spec may change.

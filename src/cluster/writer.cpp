@@ -101,6 +101,9 @@ std::optional<Failure> Writer::checkBody(const ResourceType& type, std::string_v
     body.set(field, wanted);
   }
   if (auto failure = checkMetaTypes(body)) return failure;
+  if (&type == &types::pods)
+    if (const auto why = podStrategy::undecodable(body))
+      return failures::badRequest(fmt::format("{0} in version \"{1}\" cannot be handled as a {0}: {2}", type.kind, type.version, *why));
   if (!type.namespaced) {
     body.edit("metadata").remove("namespace");
     return std::nullopt;

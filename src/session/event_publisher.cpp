@@ -83,7 +83,7 @@ struct EventPublisher::Subscription::Shared {
   void tell(const SidecarReport& report) {
     told = report;
     toldAt = loop.now();
-    repeat = loop.after(options.repeat, [this] {
+    repeat = loop.after(report.ready ? options.repeat : options.startingRepeat, [this] {
       if (!readers.empty()) tell(state());
     });
     std::vector<std::uint64_t> able;

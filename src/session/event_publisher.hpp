@@ -1,6 +1,7 @@
 #pragma once
 // EventPublisher: when to say what on GET /_events: at once on 0 <-> n, Ready, swept, busy and shutdown; counts at most 10 a second; the
-// state again every 5 s. A reader that is slow gets only the newest state. Owner: the sidecar. Thread: the loop's.
+// state again every 5 s, and every second until Ready. A reader that is slow gets only the newest state. Owner: the sidecar. Thread: the
+// loop's.
 
 #include <cstdint>
 #include <functional>
@@ -16,6 +17,8 @@ namespace spawner::session {
 
 struct EventPublisherOptions {
   Duration repeat = std::chrono::seconds(5);
+  /// Until the application listens: a start limit is decided by what is said here alone, so this is how exact it is.
+  Duration startingRepeat = std::chrono::seconds(1);
   Duration countSpacing = std::chrono::milliseconds(100);
   /// Changes that are told at once may come this often in a row, then with countSpacing between them: a thousand short requests a second
   /// are not two thousand events.

@@ -177,7 +177,7 @@ Slab randomSlab(Random& random) {
   if (maybe()) slab.status.port = static_cast<std::uint16_t>(random.next());
   if (maybe()) slab.status.observedGeneration = static_cast<std::int64_t>(random.below(9));
   if (maybe()) {
-    slab.status.end = EndInfo{word(), word(), {}, {}, wall(5, 7)};
+    slab.status.end = EndInfo{word(), word(), {}, {}, wall(5, 7), word()};
     if (maybe()) slab.status.end->exitCode = static_cast<int>(random.below(256));
     if (maybe()) slab.status.end->signal = 9;
   }

@@ -119,6 +119,7 @@ inline nlohmann::json slabToJson(const Slab& slab) {
     status["end"] = {{"reason", end.reason}, {"message", end.message}, {"time", toRfc3339Micro(end.time)}};
     if (end.exitCode) status["end"]["exitCode"] = *end.exitCode;
     if (end.signal) status["end"]["signal"] = *end.signal;
+    if (!end.log.empty()) status["end"]["log"] = end.log;
   }
   if (slab.status.contactLost)
     status["contactLost"] = {{"since", toRfc3339Micro(slab.status.contactLost->since)}, {"message", slab.status.contactLost->message}};

@@ -68,7 +68,7 @@ TEST_CASE("every field that is decoded is in the CRD, and every field of the CRD
     full.status.stateTimes[i] = wall(static_cast<int>(i));
   }
   full.status.podIp = "ip";
-  full.status.end = EndInfo{"R", "m", 1, 2, wall(1)};
+  full.status.end = EndInfo{"R", "m", 1, 2, wall(1), "said"};
   full.status.contactLost = ContactLostInfo{wall(1), "m"};
   apply(full.status, derive(full));
   full.status.conditions.push_back(Condition{"ContactLost", "True", "R", "m", 3, wall(2)});

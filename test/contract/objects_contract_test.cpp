@@ -122,6 +122,30 @@ TEST_CASE("Contract: 400, 405, 415, 422", "[contract][integration]") {
   CHECK(t.put(t.slabs("a"), slab("a")).status == 422);  // without resourceVersion
 }
 
+TEST_CASE("Contract: resources of a container", "[contract][integration]") {
+  Target t;
+  const auto asks = [&](const std::string& resources) {
+    return t.post(t.core("pods"),
+                  R"({"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"},"spec":{"containers":[{"name":"c","image":"i",)"
+                  R"("resources":)" +
+                      resources + "}]}}");
+  };
+  CHECK(asks(R"({"limits":{"memory":"lots"}})").status == 400);  // no Pod can be read from it
+  for (const auto& [resources, field] :
+       {std::pair(R"({"limits":{"foo":"1"}})", "spec.containers[0].resources.limits[foo]"),
+        std::pair(R"({"limits":{"memory":"-1"}})", "spec.containers[0].resources.limits[memory]"),
+        std::pair(R"({"limits":{"cpu":"1"},"requests":{"cpu":"1001m"}})", "spec.containers[0].resources.requests")}) {
+    const Answer answer = asks(resources);
+    INFO(answer.body);
+    CHECK(answer.status == 422);
+    const Json* causes = answer.json.find({"details", "causes"});
+    REQUIRE(causes != nullptr);
+    CHECK(causes->items()[0].textAt({"field"}) == field);
+  }
+  CHECK(asks(R"({"limits":{"cpu":1,"memory":"64Mi","example.org/gpu":"1"},"requests":{"cpu":"500m","memory":"1e6","example.org/gpu":"1"}})")
+            .status == 201);
+}
+
 TEST_CASE("Contract: generateName", "[contract][integration]") {
   Target t;
   const std::string body = R"({"apiVersion":"v1","kind":"ConfigMap","metadata":{"generateName":"spawner-"}})";

@@ -42,6 +42,7 @@ class Browser(unittest.TestCase):
         self.assertGreater(facts["seenBySecond"], 300, "the second tab sees the first one's stroke")
         self.assertGreater(facts["seenByFirst"], facts["seenBySecond"], "the first tab sees the second one's stroke too")
         self.assertNotIn("Whiteboard", facts["waitingTitle"], "the slow session shows the waiting page first")
+        self.assertIn("This board has ended", facts["endedText"])
         self.assertIn("nowhere", facts["failedText"])
         self.assertIn("nobody", facts["unknownText"])
 

@@ -62,6 +62,7 @@ class Failures(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.dev = Dev([BOARD, "missing=/no/such/program", "crash=sh -c 'echo cannot open notes.db >&2; exit 3'", "killed=sh -c 'kill -9 $$'",
+                       "silent=sleep 60",
                        "stubborn=python3 -m http.server --bind 127.0.0.1 18437"])
 
     @classmethod
@@ -72,6 +73,7 @@ class Failures(unittest.TestCase):
         spawned = self.dev.spawn(image, **fields)
         stream = self.dev.stream(spawned["name"])
         stream.wait_state("Failed", seconds)
+        self.dev.last = spawned["name"]
         return request(self.dev.port, "GET", f"/api/backend/{spawned['name']}").json()["end"]
 
     def test_an_unknown_image_says_so(self):
@@ -85,10 +87,25 @@ class Failures(unittest.TestCase):
         self.assertIn("/no/such/program", message)
         self.assertIn("could not be started", message)
 
+    def test_a_start_limit_is_exact_to_a_second(self):
+        began = time.monotonic()
+        self.assertEqual(self.failed("silent", 10, startupTimeoutSeconds=2)["reason"], "StartTimeout")
+        self.assertLess(time.monotonic() - began, 3.5)
+
+    def test_a_deleted_session_is_told_on_the_console(self):
+        name = self.dev.ready("whiteboard")["name"]
+        self.assertEqual(request(self.dev.port, "DELETE", f"/api/backend/{name}").status // 100, 2)
+        self.dev.wait_line(f"spawner-{name} ended: deleted on request")
+
     def test_an_exit_code_is_told(self):
         end = self.failed("crash")
         self.assertEqual(end["exitCode"], 3)
-        self.assertIn("cannot open notes.db", end["message"])  # its log is gone with its pod: the end of it stays here
+        self.assertIn("cannot open notes.db", end["log"])  # its log is gone with its pod: the end of it stays here
+        self.assertNotIn("notes.db", end["message"])  # what users of the application see
+        page = request(self.dev.port, "GET", f"/p/{self.dev.last}/")
+        self.assertEqual(page.status, 410)
+        self.assertNotIn(b"notes.db", page.body)
+        self.dev.wait_line("cannot open notes.db")
 
     def test_a_signal_is_told(self):
         end = self.failed("killed")
@@ -102,7 +119,7 @@ class Failures(unittest.TestCase):
 
     def test_an_exit_with_code_zero_is_completed_and_leaves_no_process(self):
         # fault 14, as a whole program: a normal end of the application ends the pod too.
-        spawned = self.dev.spawn("whiteboard", env={"PORT": "ignored"})
+        spawned = self.dev.spawn("whiteboard")
         stream = self.dev.stream(spawned["name"])
         stream.wait_state("Ready")
         kube = Kube(self.dev.kubeconfig)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """One whole life of a session without a person: what `scripts/demo --smoke` runs. Exits 0 only if every step held."""
 
+import argparse
 import shlex
 import sys
 import time
@@ -100,12 +101,9 @@ def failures(dev, steps):
 def main():
     steps = Steps()
     images = [f"whiteboard={shlex.quote(str(WHITEBOARD))}", "crash=sh -c 'exit 3'"]
-    args, state_dir = sys.argv[1:], None
-    if "--state-dir" in args:
-        at = args.index("--state-dir")
-        state_dir = args[at + 1]
-        del args[at : at + 2]
-    with Dev(images, GRACE, args, state_dir) as dev:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--state-dir", help="of spawner dev, also one that a killed run left; else a temporary one")
+    with Dev(images, GRACE, state_dir=parser.parse_args().state_dir) as dev:
         steps.done("spawner dev is up")
         whole_life(dev, Kube(dev.kubeconfig), steps)
         failures(dev, steps)

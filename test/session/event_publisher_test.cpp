@@ -52,20 +52,25 @@ struct Session {
 
 }  // namespace
 
-TEST_CASE("events: the state at once, in a later turn, and again every 5 s", "[session]") {
+TEST_CASE("events: the state at once, in a later turn, again every second until Ready, and then every 5 s", "[session]") {
   Session session;
   Reader reader(session.loop, session.publisher);
   CHECK(reader.got.empty());
   session.turn();
   REQUIRE(reader.got.size() == 1);
   CHECK_FALSE(reader.got[0].ready);
-  session.loop.runFor(4999ms);
+  session.loop.runFor(999ms);
   CHECK(reader.got.size() == 1);
   session.loop.runFor(1ms);
   CHECK(reader.got.size() == 2);
-  CHECK(reader.got[1].age == 5s);
+  CHECK(reader.got[1].age == 1s);
+  session.loop.runFor(3s);
+  CHECK(reader.got.size() == 5);
+  session.core.setReady();
+  session.turn();
+  CHECK(reader.got.size() == 6);
   session.loop.runFor(60s);
-  CHECK(reader.got.size() == 14);
+  CHECK(reader.got.size() == 18);
 }
 
 TEST_CASE("events: ready, 0 <-> n, busy, shutdown and swept are told in the same instant", "[session]") {
@@ -201,7 +206,7 @@ TEST_CASE("events: a reader may leave inside its own call, and the publisher may
   Reader other(session.loop, session.publisher);
   session.loop.runFor(20s);
   CHECK(calls == 1);
-  CHECK(other.got.size() == 5);
+  CHECK(other.got.size() == 21);
   CHECK(session.publisher.readers() == 1);
 
   EventPublisher::Subscription orphan;

@@ -8,6 +8,7 @@
 #include "base/text.hpp"
 #include "http/router.hpp"
 #include "modes/api/timeline.hpp"
+#include "modes/role/pages.hpp"
 #include "modes/role/sessions.hpp"
 
 namespace spawner::api {
@@ -34,6 +35,8 @@ Json summary(const Options& options, const std::string& name, const Slab& slab) 
                {"createdAt", toRfc3339Micro(slab.meta.creationTime)},
                {"gracePeriodSeconds", slab.spec.gracePeriodSeconds},
                {"node", orNull(slab.status.nodeName)}};
+  json["labels"] = Json::object();
+  for (const auto& [key, value] : slab.meta.labels) json["labels"][key] = value;
   if (isTerminal(newest.state)) json["reason"] = newest.reason;
   return json;
 }
@@ -43,6 +46,7 @@ Json endJson(const EndInfo& end) {
       {"reason", end.reason}, {"message", end.message}, {"exitCode", nullptr}, {"signal", nullptr}, {"time", toRfc3339Micro(end.time)}};
   if (end.exitCode) json["exitCode"] = *end.exitCode;
   if (end.signal) json["signal"] = *end.signal;
+  if (!end.log.empty()) json["log"] = end.log;
   return json;
 }
 
@@ -88,8 +92,6 @@ std::string detailJson(const Options& options, const std::string& name, const Sl
   json["httpPort"] = slab.spec.httpPort;
   json["startupTimeoutSeconds"] = slab.spec.startupTimeoutSeconds;
   json["maxLifetimeSeconds"] = slab.spec.maxLifetimeSeconds ? Json(*slab.spec.maxLifetimeSeconds) : Json(nullptr);
-  json["labels"] = Json::object();
-  for (const auto& [key, value] : slab.meta.labels) json["labels"][key] = value;
   json["states"] = Json::array();
   for (const StateChange& change : timeline(slab))
     json["states"].push_back({{"state", toString(change.state)}, {"time", toRfc3339Micro(change.time)}});
@@ -102,6 +104,11 @@ std::string detailJson(const Options& options, const std::string& name, const Sl
   }
   json["conditions"] = conditionsJson(slab);
   return text(json);
+}
+
+http::Response noSuchSession(const http::RequestHead& head, const std::string& name) {
+  return role::refusal(head, 404, "NotFound", "There is no such session",
+                       "No session is called \"" + name + "\". It may have ended some time ago.");
 }
 
 http::Response busy(std::string_view reason, std::string_view detail, Duration retryAfter) {

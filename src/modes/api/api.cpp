@@ -81,7 +81,7 @@ void ApiImpl::handle(CallPtr call) {
   if (!probe && !hosts.allows(call->head().host())) {
     call->respond(http::problem(421, "HostNotAllowed",
                                 "this server does not answer for the host name \"" + role::hostName(call->head().host()) +
-                                    "\"; add it to --allowed-hosts if it should"));
+                                    "\"; if it should, its operator can allow it: --allowed-hosts; of spawner dev, --allow-host"));
     return;
   }
   router.handle(std::move(call));

@@ -11,11 +11,6 @@ namespace spawner::api {
 
 namespace {
 
-http::Response noSuchSession(const http::RequestHead& head, const std::string& name) {
-  return role::refusal(head, 404, "NotFound", "There is no such session",
-                       "No session is called \"" + name + "\". It may have ended some time ago.");
-}
-
 http::Response ended(const http::RequestHead& head, const Slab& slab) {
   const EndInfo end = role::endOf(slab);
   const bool failed = slab.state() == State::Failed;

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "backend/quantity.hpp"
 #include "base/crypto.hpp"
 #include "base/text.hpp"
 #include "modes/api/label_syntax.hpp"
@@ -89,6 +90,8 @@ Result<void> readEnv(const Json& value, SpawnParameters& out) {
     const auto allowed = [](char c) { return c >= ' ' && c < '\x7f' && c != '='; };
     if (name.empty() || !std::ranges::all_of(name, allowed))
       return invalid("env has a name that is empty, has '=' or is not printable ASCII");
+    if (name == names::portEnv || name.starts_with("SPAWNER_"))
+      return invalid(fmt::format("env.{} is set by Spawner{}", name, name == names::portEnv ? ": ask for a port with the field port" : ""));
     if (text.find('\0') != std::string::npos) return invalid(fmt::format("env.{} must not have a NUL character", name));
   }
   return {};
@@ -116,14 +119,16 @@ Result<void> readLabels(const Json& value, SpawnParameters& out) {
 
 Result<void> readResources(const Json& value, SpawnParameters& out) {
   if (!value.is_object()) return invalid("resources must be an object with \"limits\" and \"requests\"");
+  backend::Quantities limits, requests;
   for (const auto& [part, quantities] : value.items()) {
     if (part != "limits" && part != "requests")
       return invalid(fmt::format("resources.{} is not known: only limits and requests are", part));
     if (!quantities.is_object()) return invalid(fmt::format("resources.{} must be an object", part));
     for (const auto& [name, quantity] : quantities.items())
-      if (!quantity.is_string() && !quantity.is_number())
-        return invalid(fmt::format("resources.{}.{} must be a quantity, such as \"500m\" or \"1Gi\"", part, name));
+      (part == "limits" ? limits : requests).emplace_back(name, quantity.is_string() ? quantity.get<std::string>() : quantity.dump());
   }
+  if (const auto problem = backend::resourceProblem(limits, requests))
+    return invalid(fmt::format("resources.{}.{} {}, not {}", problem->part, problem->name, problem->detail, problem->value));
   out.resourcesJson = value.dump();
   return {};
 }

@@ -22,6 +22,8 @@ std::string endOf(const cluster::Json& slab) {
   std::string text = fmt::format("{}: {}", slab.textAt({"status", "end", "reason"}), message);
   if (message.find("ErrImageNeverPull") != std::string_view::npos)  // for the developer; the message itself is for users, too
     text += fmt::format(" Give its command with --image '{}=COMMAND'.", applicationImage(slab));
+  for (const std::string_view line : split(slab.textAt({"status", "end", "log"}), '\n'))
+    if (!line.empty()) text += fmt::format("\n           {}", line);
   return text;
 }
 
@@ -35,6 +37,9 @@ void Console::seen(const cluster::Commit& commit) {
   if (&commit.type != &cluster::types::slabs) return;
   if (!commit.after) {
     spawned_.erase(commit.key);
+    const cluster::Json& gone = commit.before->json();
+    if (!gone.truthAt({"status", "swept"}) && !gone.truthAt({"status", "failed"}))
+      say(std::string(commit.before->name()), "ended: deleted on request");
     return;
   }
   const cluster::Json& slab = commit.after->json();

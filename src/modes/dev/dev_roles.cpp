@@ -102,6 +102,9 @@ Result<void> DevRoles::startGateway(const Options& options, const std::string& a
   for (const char* name : {"localhost", "127.0.0.1", "[::1]"}) of.allowedHosts.emplace_back(name);
   of.landingImage = options.landingImage;
   if (of.landingImage.empty() && !options.images.empty()) of.landingImage = options.images[0].substr(0, options.images[0].find('='));
+  const auto known = [&](const std::string& image) { return image.starts_with(of.landingImage + "="); };
+  if (!of.landingImage.empty() && std::ranges::none_of(options.images, known))
+    return Error{ErrorKind::InvalidArgument, "--landing-image " + of.landingImage + " is none of the images: give it with --image", {}};
   of.landingTitle = options.landingTitle;
   const std::string host = webHost(options.listen);
   if (!address->loopback()) {

@@ -82,7 +82,7 @@ Result<StateDir> StateDir::open(const fs::path& path, const std::string& instanc
   if (::flock(state.lock_.get(), LOCK_EX | LOCK_NB) != 0)
     return Error{ErrorKind::Limit,
                  "another spawner dev (pid " + firstLine(lock) + ") uses the state folder " + state.path_.string() +
-                     "; end it, or give another folder with --state-dir",
+                     "; end it, or give this one another port (--listen) or folder (--state-dir)",
                  {}};
   // The lock was free, so what an earlier run's mark finds is left over from a kill.
   if (const std::string former = firstLine(state.path_ / "instance"); !former.empty())

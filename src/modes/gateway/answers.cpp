@@ -69,7 +69,7 @@ http::Response ended(const http::RequestHead& head, const Slab& slab, const std:
 http::Response wrongHost(const http::RequestHead& head) {
   return role::refusal(head, 421, "HostNotAllowed", "This name is not served here",
                        "This server does not answer for the host name \"" + role::hostName(head.host()) +
-                           "\". Its operator can add it with --allowed-hosts.");
+                           "\". Its operator can allow it: --allowed-hosts; of spawner dev, --allow-host.");
 }
 
 http::Response starting(const http::RequestHead& head, const Route& route, const Slab* slab, bool hasApi, const std::string& startUrl) {

@@ -63,6 +63,13 @@ try {
   await shot(first, '3-first-tab');
   await shot(second, '4-second-tab');
 
+  // The session is ended: an open board says so, and draws no more.
+  const name = new URL(first.url()).pathname.split('/')[2];
+  await first.request.delete(new URL('/api/backend/' + name, url).href);
+  await first.waitForFunction(() => document.body.dataset.ended === 'true', null, { timeout: 15000 });
+  facts.endedText = await first.evaluate(() => document.getElementById('status').innerText);
+  await shot(first, '5-ended');
+
   // A session that is starting: the waiting page follows its states and comes to the board by itself.
   if (process.env.SLOW_IMAGE) {
     const third = await context.newPage();
@@ -72,19 +79,19 @@ try {
     await third.goto(slow.url, { timeout: 15000 });
     facts.waitingTitle = await third.title();
     facts.waitingText = await third.evaluate(() => document.body.innerText);
-    await shot(third, '5-waiting');
+    await shot(third, '6-waiting');
     await third.waitForFunction(() => document.body.dataset.connected === 'true', null, { timeout: 20000 });
     const fourth = await context.newPage();
     const failed = await (await fourth.request.post(new URL('/api/spawn', url).href, { data: { image: 'nowhere' } })).json();
     await fourth.waitForTimeout(500);
     await fourth.goto(failed.url, { timeout: 15000 });
     facts.failedText = await fourth.evaluate(() => document.body.innerText);
-    await shot(fourth, '6-failed');
+    await shot(fourth, '7-failed');
     const fifth = await context.newPage();
     watch(fifth, 'refused');
     await fifth.goto(new URL('/p/nobody/', url).href, { timeout: 15000 });
     facts.unknownText = await fifth.evaluate(() => document.body.innerText);
-    await shot(fifth, '7-unknown');
+    await shot(fifth, '8-unknown');
   }
 } catch (error) {
   problems.push(String(error));

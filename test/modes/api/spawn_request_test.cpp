@@ -78,6 +78,11 @@ TEST_CASE("spawn request: a wrong type or range is refused with the field's name
       {R"({"image":"x","labels":{"spawner.dev/x":"me"}})", "spawner.dev/x"},
       {R"({"image":"x","resources":{"limit":{}}})", "resources.limit"},
       {R"({"image":"x","resources":{"limits":{"cpu":[]}}})", "resources.limits.cpu"},
+      {R"({"image":"x","resources":{"limits":{"memory":"lots"}}})", "resources.limits.memory"},
+      {R"({"image":"x","resources":{"limits":{"foo":"1"}}})", "resources.limits.foo"},
+      {R"({"image":"x","resources":{"limits":{"cpu":1},"requests":{"cpu":2}}})", "resources.requests.cpu"},
+      {R"({"image":"x","env":{"PORT":"1"}})", "field port"},
+      {R"({"image":"x","env":{"SPAWNER_NAME":"x"}})", "env.SPAWNER_NAME"},
   };
   for (const auto& [body, field] : cases) {
     const Error refusal = refusalOf(body);

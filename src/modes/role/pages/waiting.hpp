@@ -32,7 +32,7 @@ if (root.dataset.stream) {
   source.onmessage = (event) => {
     const change = JSON.parse(event.data);
     const ended = change.state === 'Failed' || change.state === 'Swept';
-    tick(change.state, change.time, ended);
+    tick(change.state, change.time, change.state === 'Failed');
     if (change.state === 'Ready') {
       again(isReload && performance.now() < 2000 ? 250 : 0);
     } else if (ended) {
