@@ -39,6 +39,10 @@ on_the_host() { # what a cluster could leave behind, apart from its processes
 }
 up() { "$cluster" --state "$S" up --nodes "$nodes"; }
 ready_nodes() { "$cluster" --state "$S" kubectl get nodes --no-headers | awk '$2 == "Ready"' | wc -l; }
+run_a_pod() {
+  "$cluster" --state "$S" kubectl run pod --image=k8s.test/pause:1 --image-pull-policy=Never --restart=Never > /dev/null
+  "$cluster" --state "$S" kubectl wait --for=condition=Ready pod/pod --timeout=30s > /dev/null
+}
 fail() { echo "FAILED: $*" >&2; exit 1; }
 
 echo "SEED=$SEED"
@@ -48,13 +52,15 @@ for ((cycle = 1; cycle <= times; cycle++)); do
   began=$(milliseconds)
   setsid "$cluster" --state "$S" up --nodes "$nodes" > "$folder/up.log" 2>&1 &
   command=$!
-  delay=$((RANDOM % (6000 + 1500 * nodes)))
+  disown  # else bash tells of its end
+  delay=$((RANDOM % (7000 + 1500 * nodes)))
   sleep "$((delay / 1000)).$(printf %03d $((delay % 1000)))"  # the random moment
   moment=during
   [[ -e /proc/$command ]] || moment=after
   mapfile -t theirs < <(members)
   mapfile -t now < <(family "$command" "${theirs[@]}")
   seen+=("${now[@]}")
+  count=${#theirs[@]}
   choice=$((RANDOM % 4))
   ((${#theirs[@]})) || choice=0
   case $choice in
@@ -69,14 +75,18 @@ for ((cycle = 1; cycle <= times; cycle++)); do
   up > "$folder/again.log" 2>&1 || { cat "$folder/again.log" >&2; fail "cycle $cycle: up after the kill of $victim"; }
   took=$(($(milliseconds) - again))
   [[ $(ready_nodes) == "$nodes" ]] || fail "cycle $cycle: not every node is Ready"
+  run_a_pod
   mapfile -t left < <(survivors "${seen[@]}")
   ((${#left[@]} == 0)) || fail "cycle $cycle: processes of an earlier cluster live: ${left[*]}"
   mapfile -t theirs < <(members)
   mapfile -t now < <(family "${theirs[@]}")
   seen+=("${now[@]}")
-  printf 'cycle %2d: %-5s killed %4d ms after up began (%s it, %d processes); up again in %d ms, %d Ready, none left of before\n' \
-    "$cycle" "$victim" $((again - began > delay ? delay : again - began)) "$moment" "${#theirs[@]}" "$took" "$nodes"
-  if ((cycle % 2)); then "$cluster" --state "$S" down; fi  # the next up finds now nothing, now a cluster that runs
+  printf 'cycle %2d: %-5s killed %4d ms after up began (%s it, then %d processes); up again in %d ms, %d Ready, none left of before\n' \
+    "$cycle" "$victim" $((again - began > delay ? delay : again - began)) "$moment" "$count" "$took" "$nodes"
+  case $((cycle % 3)) in  # the next up finds nothing, a dead cluster with pods, a living one with pods
+    0) "$cluster" --state "$S" down ;;
+    1) kill -KILL "${theirs[0]}" ;;
+  esac
 done
 "$cluster" --state "$S" down
 mapfile -t left < <(survivors "${seen[@]}")
