@@ -27,6 +27,7 @@ run apiserver "$KUBE" apiserver-embed "$S/lib/etcd" --bind-address=0.0.0.0 --sec
 apiserver=$!
 for name in $NODES; do "$here/node-control.sh" "$S" start "$name"; done
 until ask /readyz >/dev/null; do sleep 0.05; [[ -e /proc/$apiserver ]] || exit 1; done
+touch "$S/serves"
 step API server ready
 run controller-manager "$KUBE" controller-manager --kubeconfig="$S/etc/controller-manager.kubeconfig" --leader-elect=false --use-service-account-credentials=true \
   --service-account-private-key-file="$S/pki/sa.key" --root-ca-file="$S/pki/ca.crt" --cluster-signing-cert-file="$S/pki/ca.crt" --cluster-signing-key-file="$S/pki/ca.key" \

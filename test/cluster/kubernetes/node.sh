@@ -164,7 +164,8 @@ until client version >/dev/null 2>&1; do sleep 0.05; [[ -e /proc/$containerd ]] 
 step containerd up
 for image in "$S"/images/*.tar; do client -n k8s.io images import --snapshotter "$SNAPSHOTTER" "$image" || fail "cannot load $image"; done
 step images loaded
-until curl -sf --cacert "$S/pki/ca.crt" -H "Authorization: Bearer $(cat "$S/etc/kubelet-$name.token")" https://172.30.0.1:6443/readyz >/dev/null; do sleep 0.05; done
+until [[ -e $S/serves ]]; do sleep 0.05; done
+step API server ready
 start_kubelet
 trap start_kubelet USR1
 trap stop_kubelet USR2
