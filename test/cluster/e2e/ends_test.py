@@ -1,0 +1,120 @@
+"""Every way in which a session ends by itself, on a real Kubernetes: state, reason, message and what is left."""
+
+import os
+import pathlib
+import threading
+import time
+import unittest
+
+from cluster import APP, WHITEBOARD
+from harness import request
+from together import Together
+
+
+def memory_can_be_limited():
+    return os.path.isdir("/sys/fs/cgroup/memory") or "memory" in pathlib.Path("/sys/fs/cgroup/cgroup.controllers").read_text().split()
+
+
+class Ends(Together):
+    def end_of(self, session, state, reason, seconds=25):
+        """Its end as the object, the API, the Events and the conditions tell it; after it, Pod and Service go within seconds."""
+        end = session.wait_end(state, reason, seconds)
+        ended = time.monotonic()
+        self.assertEqual((session.status["phase"], session.status["reason"], session.status["message"]), (state, reason, end["message"]))
+        for kind, status in (("Ready", "False"), ("Finished", "True")):
+            self.assertEqual([session.condition(kind)[field] for field in ("status", "reason")], [status, reason])
+        told = request(self.world.port, "GET", f"/api/backend/{session.short}").json()
+        self.assertEqual((told["state"], told["reason"], told["end"]["message"]), (state, reason, end["message"]))
+        gone = session.wait_gone(35, slab=False)
+        self.assertLess(gone - ended, 6, "Pod or Service stayed long after the end")
+        events = {e["reason"]: e for e in session.events()}
+        self.assertIn(f"{reason}: {end['message']}", events[state]["message"])
+        self.assertEqual(events[state]["type"], "Warning" if state == "Failed" else "Normal")
+        return end
+
+    def spawn(self, do, **fields):
+        return self.world.spawn(APP, env={"DO": do}, gracePeriodSeconds=300, **fields)
+
+    def test_an_application_that_exits_with_0_is_completed(self):
+        session = self.spawn("exit 0 bye")
+        end = self.end_of(session, "Swept", "Completed")
+        self.assertEqual(end["exitCode"], 0)
+        self.assertIsNotNone(session.slab, "the object stays for a while, to be read")
+        self.assertLess(session.wait_gone(30) - session.began, 35)  # SPAWNER_KEEP_FINISHED_SECONDS of test/cluster/manifests is 20
+
+    def test_an_exit_code_and_the_end_of_the_log_are_told(self):
+        end = self.end_of(self.spawn("exit 3 cannot open notes.db"), "Failed", "Error")
+        self.assertEqual(end["exitCode"], 3)
+        self.assertIn("cannot open notes.db", end["message"])
+
+    def test_an_exit_after_ready_is_told(self):
+        session = self.spawn("").ready()
+        self.assertEqual(session.get("/exit?code=7").status, 502)
+        self.assertEqual(self.end_of(session, "Failed", "Error")["exitCode"], 7)
+        self.assertEqual(session.get().status, 410)
+
+    def out_of_memory(self, session):
+        end = self.end_of(session, "Failed", "OOMKilled")
+        self.assertEqual((end["exitCode"], end["signal"]), (137, 9))
+
+    @unittest.skipUnless(memory_can_be_limited(), "no memory controller among the cgroups, so OOMKilled was not tested")
+    def test_too_much_memory_at_the_start(self):
+        self.out_of_memory(self.spawn("eat", resources={"limits": {"memory": "64Mi"}}))
+
+    @unittest.skipUnless(memory_can_be_limited(), "no memory controller among the cgroups, so OOMKilled was not tested")
+    def test_too_much_memory_while_in_use(self):
+        session = self.spawn("", resources={"limits": {"memory": "64Mi"}}).ready()
+        self.assertEqual(session.get("/eat").status, 502)
+        self.out_of_memory(session)
+
+    def test_an_image_that_cannot_be_pulled(self):
+        session = self.world.spawn("registry.invalid/nothing:1", startupTimeoutSeconds=4)
+        end = self.end_of(session, "Failed", "ImagePullFailed")
+        self.assertRegex(end["message"], r"within 4 s \(container app: (ErrImagePull|ImagePullBackOff), .*registry\.invalid/nothing:1")
+
+    def test_an_image_that_is_never_pulled_fails_at_once(self):
+        session = self.world.create([{"name": "app", "image": "nothing:1", "imagePullPolicy": "Never"}])
+        self.assertIn("ErrImageNeverPull", self.end_of(session, "Failed", "ImagePullFailed")["message"])
+
+    def test_a_program_that_is_not_in_the_image(self):
+        session = self.world.create([{"name": "app", "image": APP, "command": ["/no/such/program"]}])
+        end = session.wait_end("Failed", "StartError", 20)
+        self.assertIn("/no/such/program", end["message"])
+
+    def test_more_than_any_node_has(self):
+        session = self.spawn("", startupTimeoutSeconds=4, resources={"requests": {"cpu": "10000"}})
+        end = self.end_of(session, "Failed", "Unschedulable")
+        self.assertIn("Insufficient cpu", end["message"])
+        self.assertEqual(session.status.get("scheduled", False), False)
+
+    def test_an_application_that_never_listens(self):
+        session = self.spawn("wait", startupTimeoutSeconds=5)
+        session.wait_state("Running")
+        self.assertEqual(session.status["phase"], "Running")
+        page = session.get(timeout=30)
+        self.assertIn(page.status, (503, 410))  # 410: it ended while the request waited
+        end = self.end_of(session, "Failed", "StartTimeout")
+        self.assertIn("5 s", end["message"])
+
+    def test_a_lifetime_ends_in_use_with_a_clean_close(self):
+        session = self.world.spawn(WHITEBOARD, gracePeriodSeconds=300, maxLifetimeSeconds=6).ready()
+        socket = session.websocket()
+        code = []
+
+        def read():
+            try:
+                while True:
+                    socket.receive()
+            except OSError:
+                code.append(getattr(socket, "close_code", "broken off"))
+        reader = threading.Thread(target=read, daemon=True)
+        socket.socket.settimeout(60)
+        reader.start()
+        session.wait_end("Swept", "MaxLifetime", 20)
+        reader.join(20)
+        self.assertEqual(code, [1001])
+        self.assertLess(session.wait_gone(30) - session.wait_state("Swept", 0), 8)
+
+
+if __name__ == "__main__":
+    unittest.main()

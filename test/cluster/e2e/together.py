@@ -1,0 +1,61 @@
+"""Tests that run side by side, for most of their time is waiting: `Together` is a TestCase whose tests all begin with their class."""
+
+import concurrent.futures
+import functools
+import unittest
+
+from cluster import NAMESPACE
+from world import World
+
+
+@functools.cache
+def the_world():
+    """One for a process: three watches, and the door to the gateway."""
+    return World()
+
+
+def _waiter(name, body):
+    @functools.wraps(body)
+    def wait(self):
+        return self._running[name].result(self.longest_seconds)
+    return wait
+
+
+class Together(unittest.TestCase):
+    """Each test runs in a thread of its own from the beginning of the class; unittest waits for them in turn. What they share is `world`.
+    After the class its sessions are deleted, and nothing may be left of any."""
+
+    longest_seconds = 120
+
+    def __init_subclass__(cls, **more):
+        super().__init_subclass__(**more)
+        cls._bodies = {name: body for name, body in vars(cls).items() if name.startswith("test_")}
+        for name, body in cls._bodies.items():
+            setattr(cls, name, _waiter(name, body))
+
+    @classmethod
+    def setUpClass(cls):
+        cls.world = the_world()
+        cls._pool = concurrent.futures.ThreadPoolExecutor(len(cls._bodies) + 1)
+        cls._running = {name: cls._pool.submit(cls._run, name) for name in cls._bodies}
+
+    @classmethod
+    def _run(cls, name):
+        test = cls(name)
+        try:
+            cls._bodies[name](test)
+        finally:
+            test.doCleanups()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls._pool.shutdown()
+        world = cls.world
+        for name in list(world.slabs.now):
+            world.cluster.delete(f"/apis/spawner.dev/v1/namespaces/{NAMESPACE}/sessionlivedbackends/{name}")
+        world.wait(lambda: f"nothing to be left; slabs {list(world.slabs.now)}, pods {list(world.pods.now)}, services {list(world.services.now)}",
+                   lambda: not world.slabs.now and not world.pods.now and not world.services.now, 45)
+        twice = {name: len(uids) for name in world.pods.changes
+                 if len(uids := {pod["metadata"]["uid"] for _, _, pod in world.pods.changes[name]}) > 1}
+        if twice:
+            raise AssertionError(f"sessions with more than one pod: {twice}")
