@@ -105,6 +105,7 @@ Result<void> checkBaseUrl(std::string_view url) {
 
 std::string Transfer::base() const {
   if (!request.authority.empty()) return "http://" + request.authority;
+  if (options.baseUrl.empty()) return {};  // refused, but it is to be named
   const UrlParts parts = partsOf(options.baseUrl);
   return std::string(parts.scheme) + "://" + std::string(parts.authority) + std::string(parts.prefix);
 }

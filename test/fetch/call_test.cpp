@@ -132,6 +132,17 @@ TEST_CASE("what cannot be sent is refused: nothing of it reaches a server", "[in
   CHECK(f.transport->stats().errors == 10);
 }
 
+TEST_CASE("a request without a server, of a transport without one, is refused and ends nothing else", "[integration]") {
+  FetchFixture f([](const Connection& c) { c->respond(200, ""); });
+  auto without = fetch::HttpTransport::make(f.loop, {});
+  REQUIRE(without.ok());
+  f.transport = std::move(*without);
+  const auto answer = f.call(FetchFixture::get("/_drain?x=1"));
+  REQUIRE_FALSE(answer.ok());
+  CHECK(answer.error().kind == ErrorKind::InvalidArgument);
+  CHECK(answer.error().message.starts_with("GET /_drain: the request names no server"));
+}
+
 TEST_CASE("base URLs that make no sense are refused at the start", "[integration]") {
   Reactor loop;
   for (const char* url :

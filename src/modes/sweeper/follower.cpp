@@ -67,6 +67,7 @@ void Follower::begin() {
   if (target_.phase == Target::Phase::Over) {  // its end is the controller's to tell
     link_.close();
     contactTimer_.cancel();
+    drainTimer_.cancel();
     setContactLost(false);
     return;
   }
@@ -215,7 +216,7 @@ void Follower::drain() {
   if (drained_ || drainTimer_.active()) return;
   drained_ = true;
   link_.drain([this](Result<void> done) {
-    if (done || target_.phase == Target::Phase::Over) return;
+    if (done || gone_ || target_.phase == Target::Phase::Over) return;
     drained_ = false;
     drainTimer_ = environment_.loop.after(drainBackoff_.next(environment_.random), [this] { drain(); });
   });
@@ -248,6 +249,7 @@ void Follower::unfollow() {
   look_.cancel();
   startTimer_.cancel();
   contactTimer_.cancel();
+  drainTimer_.cancel();
   serviceTimer_.cancel();
   probe_.reset();
   setContactLost(false);

@@ -106,6 +106,7 @@ class FakeSidecars {
   explicit FakeSidecars(Loop& loop) : transport(loop) {
     transport.serve([this](const std::shared_ptr<Ask>& ask) {
       connects += ask->stream ? 1 : 0;
+      REQUIRE_FALSE(ask->request.authority.empty());  // a link that is closed asks nobody
       if (partitioned) return;
       const auto it = at.find(ask->request.authority);
       if (it == at.end() || !it->second->up()) return ask->fail(ErrorKind::Disconnected, "connection refused");

@@ -295,3 +295,21 @@ TEST_CASE("a sidecar that crashes in use and comes back is not swept before its 
   CHECK(world.loop.now() - restart >= 20s);
   CHECK(world.loop.now() - restart <= 22s);
 }
+
+TEST_CASE("a pod that ends while its drain is refused is not asked again", "[sweeper]") {
+  for (const bool objectGone : {false, true}) {
+    World world;
+    auto role = world.sweeper();
+    FakeSidecar& sidecar = world.add("a");
+    world.waitFor("a", "ready", 1s);
+    sidecar.refuseDrain = true;
+    world.changePod("a", [](json& pod) { pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"; });
+    world.loop.runFor(1s);
+    const int drains = sidecar.drains;
+    CHECK(drains > 0);
+    if (objectGone) world.kube.slabs.erase("a");
+    world.changePod("a", [](json& pod) { pod["status"]["phase"] = "Failed"; });
+    world.loop.runFor(30s);
+    CHECK(sidecar.drains == drains);
+  }
+}
