@@ -1,5 +1,8 @@
 #include "modes/sidecar/command.hpp"
 
+#include <signal.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <memory>
 
@@ -76,7 +79,11 @@ void addCommand(CLI::App& app, std::function<int()>& run) {
                        addSession(line, *options);
                        addLimits(line, *options);
                      },
-                 .start = [options](role::Context context) { return start(std::move(context), *options); },
+                 .start =
+                     [options](role::Context context) {
+                       options->endProcess = [] { ::kill(::getpid(), SIGTERM); };
+                       return start(std::move(context), *options);
+                     },
                  .kube = false,
                  .prepare =
                      [options](role::CommonOptions& common) {

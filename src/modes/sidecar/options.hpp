@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -55,6 +56,8 @@ struct Options {
   std::size_t maxEventReaders = 16;      // --max-event-readers
   bool exportMetrics = false;            // keep the metrics up to date (set where --metrics-listen is)
   std::size_t maxAdminConnections = 64;  // --max-admin-connections, of the admin port and of the local port
+
+  std::function<void()> endProcess;  // asks for the ordered end of this process; empty: there is none of its own
 };
 
 }  // namespace spawner::sidecar

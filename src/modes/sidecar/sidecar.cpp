@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t maxUidBytes = 63;  // of the session file
 constexpr Duration metricsPeriod = std::chrono::seconds(5);
+constexpr Duration uselessLimit = std::chrono::seconds(1);
 
 Error invalid(std::string message) { return Error{ErrorKind::InvalidArgument, std::move(message), {}}; }
 
@@ -44,7 +45,7 @@ class Sidecar final : public role::Role {
               http::callHandler([this](std::unique_ptr<http::Call> call) { events_.serve(std::move(call)); }, 0),
               [this] { core_.setReady(); }),
         admin_(loop_, log_, options_, std::move(verifier), core_, events_,
-               {.hasUnreadInput = [this] { return data_.hasUnreadInput(); }, .drain = [this] { data_.drain(); }}),
+               {.hasUnreadInput = [this] { return data_.hasUnreadInput(); }, .drain = [this] { drain(); }}),
         local_(loop_, log_, options_, core_),
         metrics_(context.metrics) {
     core_.onChange([this] { publisher_.changed(); });
@@ -70,6 +71,18 @@ class Sidecar final : public role::Role {
   [[nodiscard]] Ports ports() const { return {data_.port(), admin_.port(), local_.port()}; }
 
  private:
+  /// A pod that is deleted while it starts gets its SIGTERM right after the start of this process, which is process 1: the kernel throws it
+  /// away until there is a handler, and the kubelet would wait for the whole termination grace period. An application that does not listen
+  /// by now will not be used any more: so nobody needs this process.
+  void drain() {
+    data_.drain();
+    if (core_.ready() || !options_.endProcess || uselessTimer_.active()) return;
+    uselessTimer_ = loop_.after(uselessLimit, [this] {
+      if (core_.ready()) return;
+      log_.info("drained before the application listened: nothing is left to do");
+      options_.endProcess();
+    });
+  }
   void updateMetrics() {
     metrics_.update(core_.report(), data_.counters(), data_.frontStats(), admin_.unauthorized());
     metricsTimer_ = loop_.after(metricsPeriod, [this] { updateMetrics(); });
@@ -87,6 +100,7 @@ class Sidecar final : public role::Role {
   LocalServer local_;
   SidecarMetrics metrics_;
   Timer metricsTimer_;
+  Timer uselessTimer_;
   bool started_ = false;
 };
 

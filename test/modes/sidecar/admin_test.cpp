@@ -114,6 +114,20 @@ TEST_CASE("drain: 1001 to WebSockets, what is in flight ends, what is new is ref
   f.waitText(*client, "hello");
 }
 
+TEST_CASE("a sidecar that is drained before its application listened ends itself, one that serves does not", "[integration]") {
+  for (const bool listens : {false, true}) {
+    SidecarFixture f;
+    int ends = 0;
+    f.options.endProcess = [&ends] { ++ends; };
+    listens ? f.startReady() : f.start();
+    CHECK(f.admin("POST", "/_drain").status == 202);
+    CHECK(f.admin("POST", "/_drain").status == 202);
+    if (!listens) f.wait("the end", [&] { return ends > 0; });
+    f.sleep(1200ms);
+    CHECK(ends == (listens ? 0 : 1));
+  }
+}
+
 TEST_CASE("hold returns when nothing is in flight, at the latest after --drain-seconds", "[integration]") {
   SidecarFixture f;
   f.options.drainSeconds = 1;
