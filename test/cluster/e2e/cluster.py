@@ -131,6 +131,14 @@ class Cluster:
         pods = self.get(f"/api/v1/namespaces/{SYSTEM}/pods?labelSelector=app.kubernetes.io/name=spawner-{role}")["items"]
         return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
 
+    def check_restarts(self):
+        """AssertionError when a container of Spawner's own ended by itself, with the end of its log."""
+        for pod in self.get(f"/api/v1/namespaces/{SYSTEM}/pods")["items"]:
+            for status in pod["status"].get("containerStatuses", []):
+                if status["restartCount"] > 0:
+                    log = self.kubectl("-n", SYSTEM, "logs", pod["metadata"]["name"], "--previous", "--tail=20", check=False).stdout
+                    raise AssertionError(f"{pod['metadata']['name']} was restarted: {status.get('lastState')}\n{log}")
+
     def rollout(self, *roles, seconds=90):
         for role in roles or ROLES:
             self.kubectl("-n", SYSTEM, "rollout", "status", role, f"--timeout={seconds}s", timeout=seconds + 10)
@@ -141,7 +149,11 @@ class Cluster:
 
     def install(self):
         self.load_images()
+        again = SYSTEM in self.names("/api/v1/namespaces")
         self.kubectl("apply", "-k", str(MANIFESTS))
+        if again:  # the same tags, maybe with other programs in them
+            for role in ROLES:
+                self.kubectl("-n", SYSTEM, "rollout", "restart", role)
         try:
             self.rollout()
         except AssertionError:

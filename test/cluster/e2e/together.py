@@ -59,3 +59,4 @@ class Together(unittest.TestCase):
                  if len(uids := {pod["metadata"]["uid"] for _, _, pod in world.pods.changes[name]}) > 1}
         if twice:
             raise AssertionError(f"sessions with more than one pod: {twice}")
+        world.cluster.check_restarts()

@@ -105,8 +105,9 @@ class Session:
 
     @property
     def last(self):
-        """The newest that is known of the object, also when it is gone."""
-        return self.world.slabs.changes[self.name][-1][2]
+        """The newest that is known of the object, also when it is gone; {} before the watch told of it."""
+        changes = self.world.slabs.changes[self.name]
+        return changes[-1][2] if changes else {}
 
     @property
     def status(self):
@@ -126,11 +127,15 @@ class Session:
     def tell(self):
         """All that is known, for the message of a failed wait."""
         phases = [slab.get("status", {}).get("phase") for _, _, slab in self.world.slabs.changes[self.name]]
-        pod = self.pod or {}
+        pod = self.pod or {"status": "gone", "metadata": {}}
+        containers = {}
+        if self.pod:
+            for status in self.pod["status"].get("initContainerStatuses", []) + self.pod["status"].get("containerStatuses", []):
+                containers[status["name"]] = status["state"]
         return (f"{self.name}: phases {phases}, slab {'there' if self.slab else 'gone'}, end {self.status.get('end')}, "
-                f"reason {self.status.get('reason')}, message {self.status.get('message')}, "
-                f"pod {json.dumps(pod.get('status', 'gone'))[:1500]}, deleted at {pod.get('metadata', {}).get('deletionTimestamp')}, "
-                f"service {'there' if self.name in self.world.services.now else 'gone'}")
+                f"message {self.status.get('message')}, pod {pod['status'] if not self.pod else pod['status'].get('phase')}, "
+                f"deleted at {pod['metadata'].get('deletionTimestamp')}, containers {json.dumps(containers)}, "
+                f"Service {'there' if self.name in self.world.services.now else 'gone'}")
 
     # Waiting.
     def wait(self, what, condition, seconds):
