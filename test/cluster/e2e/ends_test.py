@@ -16,7 +16,7 @@ def memory_can_be_limited():
 
 
 class Ends(Together):
-    def end_of(self, session, state, reason, seconds=25):
+    def end_of(self, session, state, reason, seconds=40):
         """Its end as the object, the API, the Events and the conditions tell it; after it, Pod and Service go within seconds."""
         end = session.wait_end(state, reason, seconds)
         ended = time.monotonic()
@@ -28,8 +28,7 @@ class Ends(Together):
             return request(self.world.port, "GET", f"/api/backend/{session.short}").json()
         wait_for("the API to tell the end", lambda: told()["end"], 3, 0.05)  # its watch may be a moment behind ours
         self.assertEqual([told()[field] for field in ("state", "reason")] + [told()["end"]["message"]], [state, reason, end["message"]])
-        gone = session.wait_gone(35, slab=False)
-        self.assertLess(gone - ended, 6, "Pod or Service stayed long after the end")
+        session.gone_since(ended, slab=False)
         events = {e["reason"]: e for e in session.events()}
         self.assertIn(f"{reason}: {end['message']}", events[state]["message"])
         self.assertEqual(events[state]["type"], "Warning" if state == "Failed" else "Normal")
@@ -71,9 +70,9 @@ class Ends(Together):
         self.out_of_memory(session)
 
     def test_an_image_that_cannot_be_pulled(self):
-        session = self.world.spawn("registry.invalid/nothing:1", startupTimeoutSeconds=10)
+        session = self.world.spawn("registry.invalid/nothing:1", startupTimeoutSeconds=20)
         end = self.end_of(session, "Failed", "ImagePullFailed")
-        self.assertRegex(end["message"], r"within 10 s \(container app: (ErrImagePull|ImagePullBackOff), .*registry\.invalid/nothing:1")
+        self.assertRegex(end["message"], r"within 20 s \(container app: (ErrImagePull|ImagePullBackOff), .*registry\.invalid/nothing:1")
 
     def test_an_image_that_is_never_pulled_fails_at_once(self):
         session = self.world.create([{"name": "app", "image": "nothing:1", "imagePullPolicy": "Never"}])
@@ -81,7 +80,7 @@ class Ends(Together):
 
     def test_a_program_that_is_not_in_the_image(self):
         session = self.world.create([{"name": "app", "image": APP, "command": ["/no/such/program"]}])
-        end = session.wait_end("Failed", "StartError", 20)
+        end = session.wait_end("Failed", "StartError")
         self.assertIn("/no/such/program", end["message"])
 
     def test_more_than_any_node_has(self):
@@ -91,13 +90,13 @@ class Ends(Together):
         self.assertEqual(session.status.get("scheduled", False), False)
 
     def test_an_application_that_never_listens(self):
-        session = self.spawn("wait", startupTimeoutSeconds=10)
+        session = self.spawn("wait", startupTimeoutSeconds=20)
         session.wait_state("Running")
         self.assertEqual(session.status["phase"], "Running")
-        page = session.get(timeout=30)
+        page = session.get(timeout=45)
         self.assertIn(page.status, (503, 410))  # 410: it ended while the request waited
         end = self.end_of(session, "Failed", "StartTimeout")
-        self.assertIn("10 s", end["message"])
+        self.assertIn("20 s", end["message"])
 
     def test_a_lifetime_ends_in_use_with_a_clean_close(self):
         session = self.world.spawn(WHITEBOARD, gracePeriodSeconds=300, maxLifetimeSeconds=6).ready()
@@ -113,10 +112,10 @@ class Ends(Together):
         reader = threading.Thread(target=read, daemon=True)
         socket.socket.settimeout(60)
         reader.start()
-        session.wait_end("Swept", "MaxLifetime", 20)
+        session.wait_end("Swept", "MaxLifetime")
         reader.join(20)
         self.assertEqual(code, [1001])
-        self.assertLess(session.wait_gone(30) - session.wait_state("Swept", 0), 8)
+        session.gone_since(session.wait_state("Swept", 0))
 
 
 if __name__ == "__main__":

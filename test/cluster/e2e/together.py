@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import functools
+import statistics
 import unittest
 
 from cluster import NAMESPACE
@@ -60,3 +61,6 @@ class Together(unittest.TestCase):
         if twice:
             raise AssertionError(f"sessions with more than one pod: {twice}")
         world.cluster.check_restarts()
+        if world.gone_after:
+            print(f"\nfrom the end to nothing left: median {statistics.median(world.gone_after):.1f} s, longest {max(world.gone_after):.1f} s, "
+                  f"of {len(world.gone_after)}", flush=True)

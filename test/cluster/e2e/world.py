@@ -11,6 +11,9 @@ import time
 from cluster import NAMESPACE, PODS, SERVICES, SLABS, Cluster
 from harness import EventStream, WebSocket, request
 
+# An ended session is gone in a second or two, on a busy machine in some more. What hangs takes 20 s (the drain limit of a sidecar) or 30 s (the
+# termination grace period of a pod).
+GONE_SECONDS = 14
 STATES = ["Submitted", "Constructed", "Scheduled", "Running", "Ready", "Swept", "Failed"]
 
 
@@ -53,6 +56,7 @@ class World:
         self.new = threading.Condition()
         self.slabs, self.pods, self.services = (Watch(self.cluster, path, self.new) for path in (SLABS, PODS, SERVICES))
         self.port = self.cluster.gateway
+        self.gone_after = []  # seconds from ends to nothing left
 
     def wait(self, what, condition, seconds):
         """The first true value of condition(), looked at after each change; AssertionError naming `what` after `seconds`."""
@@ -141,7 +145,7 @@ class Session:
     def wait(self, what, condition, seconds):
         return self.world.wait(lambda: f"{what}; {self.tell()}", condition, seconds)
 
-    def wait_state(self, state, seconds=20):
+    def wait_state(self, state, seconds=40):
         """Returns when the object was seen with the state; the time of it. Not reaching it any more is an error at once."""
         field = state.lower()
 
@@ -155,17 +159,24 @@ class Session:
             return None
         return self.wait(f"state {state}", reached, seconds)
 
-    def ready(self, seconds=20):
+    def ready(self, seconds=40):
         self.wait_state("Ready", seconds)
         return self
 
-    def wait_end(self, state, reason, seconds=20):
+    def wait_end(self, state, reason, seconds=40):
         """The status.end; AssertionError when it ended otherwise."""
         self.wait("its end", lambda: self.status.get("end"), seconds)
         end = self.status["end"]
         if not self.status.get(state.lower()) or end["reason"] != reason:
             raise AssertionError(f"expected the end {state}/{reason}; {self.tell()}")
         return end
+
+    def gone_since(self, began, slab=True):
+        """Waits until its pod and Service are gone, and its object too. AssertionError unless that is GONE_SECONDS after `began`."""
+        took = self.wait_gone(45, slab) - began
+        self.world.gone_after.append(took)
+        if took > GONE_SECONDS:
+            raise AssertionError(f"gone only after {took:.1f} s; {self.tell()}")
 
     def wait_gone(self, seconds, slab=True):
         """Returns when its pod and Service are gone, and its object too; the time."""
