@@ -86,6 +86,7 @@ void Follower::begin() {
 void Follower::onReport(const SidecarReport& report) {
   const bool first = !seen_;
   seen_ = session::SeenReport{report, environment_.loop.now()};
+  lastFailure_.clear();
   if (contactLost_) {
     log_.info("contact to the sidecar regained");
     setContactLost(false);

@@ -145,10 +145,15 @@ TEST_CASE("fault 07: a session in use stays while nobody can reach its sidecar, 
   session.grace = "10";
   FakeSidecar& sidecar = world.add("a", session);
   world.waitFor("a", "ready", 1s);
+  sidecar.crash();
+  world.loop.runFor(100ms);
+  sidecar.start();
+  world.loop.runFor(5s);
   auto use = sidecar.core->admit();
   sidecar.silent = true;
   world.net.partitioned = true;
   world.loop.runFor(1h);
+  CHECK(world.kube.status("a")["contactLost"]["message"].get<std::string>().find("refused") == std::string::npos);  // that was mended
   sidecar.silent = false;
   world.net.partitioned = false;
   world.loop.runFor(1h);
