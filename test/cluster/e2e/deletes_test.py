@@ -147,6 +147,22 @@ class SidecarKilled(Together):
         session.wait_end("Swept", "Idle", grace + 5)
         self.assertLess(session.wait_state("Swept", 0) - used, grace + 3.5)
 
+    def test_a_sidecar_that_is_not_heard_is_no_idleness(self):
+        grace = 3
+        session = self.world.spawn(WHITEBOARD, gracePeriodSeconds=grace).ready()
+        pid, = self.world.cluster.container_pids(session.pod, "spawner-sidecar")
+        socket = session.websocket()
+        self.addCleanup(socket.close)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            session.wait("contact to be lost", lambda: session.condition("ContactLost"), 40)  # --fresh-seconds: 15
+            self.assertEqual(session.condition("ContactLost")["status"], "True")
+            self.assertEqual((session.status["phase"], session.status.get("end")), ("Ready", None))
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        session.wait("contact again", lambda: not session.condition("ContactLost"), 40)
+        self.assertNotIn("end", session.status)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -117,6 +117,14 @@ class Ends(Together):
         self.assertEqual(code, [1001])
         session.gone_since(session.wait_state("Swept", 0))
 
+    def test_an_application_that_ignores_sigterm_has_the_grace_of_its_template(self):
+        session = self.world.create([{"name": "app", "image": APP, "env": [{"name": "DO", "value": "stubborn"}]}],
+                                    {"terminationGracePeriodSeconds": 3}, gracePeriodSeconds=2).ready()
+        session.wait_end("Swept", "Idle")
+        swept = session.wait_state("Swept", 0)
+        session.gone_since(swept)
+        self.assertGreater(session.wait_gone(0) - swept, 2.5)  # without the field it would be the 30 s of Kubernetes
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -66,7 +66,8 @@ void serve(int fd) {
   if (target.find(" /download") != std::string::npos) {
     download(fd, numberAfter(target, "seconds=", 1));
   } else if (target.find(" /events") != std::string::npos) {
-    if (send(fd, head("text/event-stream", 0) + "data: {\"hello\": true}\n\n")) (void)::recv(fd, buffer, sizeof buffer, 0);  // till it leaves
+    if (send(fd, head("text/event-stream", 0) + "data: {\"hello\": true}\n\n"))
+      (void)::recv(fd, buffer, sizeof buffer, 0);  // till it leaves
   } else {
     send(fd, head("text/plain", 6) + "hello\n");
   }
