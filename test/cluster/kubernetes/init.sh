@@ -17,13 +17,15 @@ ip route add blackhole 172.30.0.0/24
 ip route add blackhole 10.244.0.0/16
 echo 1 > /proc/sys/net/ipv4/ip_forward
 
+audit=()
+[[ -e $S/etc/audit.yaml ]] && audit=(--audit-policy-file="$S/etc/audit.yaml" --audit-log-path="$S/log/audit.log")
 run apiserver "$KUBE" apiserver-embed "$S/lib/etcd" --bind-address=0.0.0.0 --secure-port=6443 --advertise-address=172.30.0.1 --service-cluster-ip-range=10.96.0.0/16 \
  --tls-cert-file="$S/pki/apiserver.crt" --tls-private-key-file="$S/pki/apiserver.key" --client-ca-file="$S/pki/ca.crt" \
  --token-auth-file="$S/etc/tokens.csv" --authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction \
  --service-account-issuer=https://kubernetes.default.svc.cluster.local --service-account-key-file="$S/pki/sa.pub" --service-account-signing-key-file="$S/pki/sa.key" \
  --kubelet-client-certificate="$S/pki/kubelet-client.crt" --kubelet-client-key="$S/pki/kubelet-client.key" --kubelet-preferred-address-types=InternalIP \
  --default-not-ready-toleration-seconds="$EVICT_AFTER" --default-unreachable-toleration-seconds="$EVICT_AFTER" \
- --allow-privileged=true --profiling=false
+ --allow-privileged=true --profiling=false "${audit[@]}"
 apiserver=$!
 for name in $NODES; do "$here/node-control.sh" "$S" start "$name"; done
 until ask /readyz >/dev/null; do sleep 0.05; [[ -e /proc/$apiserver ]] || exit 1; done

@@ -60,6 +60,18 @@ for name in $NODES; do ident "kubelet-$name" "system:node:$name" system:nodes; d
 ident proxy system:kube-proxy
 ident dns coredns
 
+# --- audit log of some namespaces, where it is asked for: who asked for what, when, without the contents
+if [[ -n ${SPAWNER_CLUSTER_AUDIT:-} ]]; then
+  cat > "$S/etc/audit.yaml" <<Y
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- {level: Metadata, namespaces: [${SPAWNER_CLUSTER_AUDIT// /, }]}
+- {level: None}
+Y
+fi
+
 # --- cluster DNS: CoreDNS as a process of the control plane, with an identity of its own
 cat > "$S/etc/Corefile" <<Y
 .:53 {
