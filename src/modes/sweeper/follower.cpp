@@ -37,8 +37,9 @@ Follower::Follower(const Environment& environment, Target target, bool known)
       known_(known),
       log_(environment.log.with("slab", target_.slabName).with("pod_uid", target_.pod.podUid)),
       commandBackoff_({milliseconds(environment.options.commandSpacingMs), seconds(5), 2.0, 0.2}),
-      serviceBackoff_({milliseconds(10), seconds(1), 2.0, 0.2}),
       drainBackoff_({milliseconds(200), seconds(5), 2.0, 0.2}),
+      service_(environment.loop, environment.random, environment.options.serviceCheck ? environment.probe : nullptr, log_,
+               [this] { lookAtReady(); }),
       writer_(environment, target_.ns, target_.slabName, target_.pod, log_, [this] { unfollow(); }),
       link_(environment, target_.pod.podUid, log_,
             {[this](const SidecarReport& report) { onReport(report); }, [this](const Error& error) { onFailed(error); }}) {
@@ -66,6 +67,7 @@ void Follower::begin() {
   if (gone_) return;
   if (target_.phase == Target::Phase::Over) {  // its end is the controller's to tell
     link_.close();
+    service_.stop();
     contactTimer_.cancel();
     drainTimer_.cancel();
     setContactLost(false);
@@ -96,11 +98,8 @@ void Follower::onReport(const SidecarReport& report) {
     writer_.contact(false, environment_.loop.wallNow(), {});
   }
   armContact();
-  if (report.ready) {
-    checkService();
-  } else {
-    lookAtStart();
-  }
+  service_.start(target_.clusterIp);  // the sidecar is up: the Service can be tried before the application listens
+  lookAtReady();
   evaluate();
 }
 
@@ -120,23 +119,11 @@ void Follower::lookAtStart() {
   if (!startTimer_.active()) startTimer_ = environment_.loop.after(due - environment_.loop.now(), [this] { lookAtStart(); });
 }
 
-void Follower::checkService() {
-  if (serviceOk_ || environment_.probe == nullptr || !environment_.options.serviceCheck || target_.clusterIp.empty()) return stateReady();
-  if (probe_ || serviceTimer_.active()) return;
-  lookAtStart();
-  probe_ =
-      environment_.probe->connect(target_.clusterIp, names::servePort, seconds(1), [this](Result<void> made) { onServiceAnswer(made); });
-}
-
-void Follower::onServiceAnswer(const Result<void>& made) {
-  probe_ = Pending();
-  if (made) {
-    serviceOk_ = true;
-    return stateReady();
-  }
-  if (serviceBackoff_.tries() % 20 == 10)
-    log_.warn("the application is ready, but its Service does not answer", {{"cluster_ip", target_.clusterIp}, {"error", made.error()}});
-  serviceTimer_ = environment_.loop.after(serviceBackoff_.next(environment_.random), [this] { checkService(); });
+void Follower::lookAtReady() {
+  if (seen_ && seen_->report.ready && service_.works(target_.clusterIp))
+    stateReady();
+  else
+    lookAtStart();
 }
 
 void Follower::stateReady() {
@@ -251,8 +238,7 @@ void Follower::unfollow() {
   startTimer_.cancel();
   contactTimer_.cancel();
   drainTimer_.cancel();
-  serviceTimer_.cancel();
-  probe_.reset();
+  service_.stop();
   setContactLost(false);
 }
 

@@ -1,11 +1,12 @@
 #pragma once
 // Follower: one session as the sweeper sees it: hears its sidecar, states facts, and asks the sidecar to end what is unused or too old. It
-// joins three parts that know nothing of each other: SidecarLink, the sweep rule, FactWriter.
+// joins four parts that know nothing of each other: SidecarLink, ServiceCheck, the sweep rule, FactWriter.
 
 #include <functional>
 #include <optional>
 
 #include "modes/sweeper/fact_writer.hpp"
+#include "modes/sweeper/service_check.hpp"
 #include "modes/sweeper/sidecar_link.hpp"
 #include "modes/sweeper/target.hpp"
 
@@ -26,8 +27,7 @@ class Follower {
   void onReport(const SidecarReport& report);
   void onFailed(const Error& error);
   void lookAtStart();
-  void checkService();
-  void onServiceAnswer(const Result<void>& made);
+  void lookAtReady();
   void stateReady();
   void evaluate();
   void sendSweep(const session::SweepCommand& command);
@@ -49,12 +49,12 @@ class Follower {
   std::optional<WallTime> runningWall_;
   std::string lastFailure_;
   bool contactLost_ = false;
-  bool serviceOk_ = false, gone_ = false, drained_ = false;
+  bool gone_ = false, drained_ = false;
   bool commandUnderWay_ = false;
   TimePoint nextCommand_{};
-  Backoff commandBackoff_, serviceBackoff_, drainBackoff_;
-  Pending probe_;
-  Timer look_, startTimer_, contactTimer_, serviceTimer_, drainTimer_;
+  Backoff commandBackoff_, drainBackoff_;
+  Timer look_, startTimer_, contactTimer_, drainTimer_;
+  ServiceCheck service_;
   FactWriter writer_;
   SidecarLink link_;
 };

@@ -171,17 +171,21 @@ namespace {
 
 struct ScriptedProbe final : sweeper::ServiceProbe {
   explicit ScriptedProbe(Loop& loopIn) : loop(loopIn) {}
-  Pending connect(const std::string& ip, std::uint16_t port, Duration, UniqueFunction<void(Result<void>)> done) override {
+  Pending connect(const std::string& ip, std::uint16_t port, Duration timeout, UniqueFunction<void(Result<void>)> done) override {
     ++tries;
     CHECK(ip == "10.96.0.7");
     CHECK(port == 9090);
     auto timer = std::make_shared<Timer>();
     auto call = std::make_shared<UniqueFunction<void(Result<void>)>>(std::move(done));
-    *timer = loop.after(1ms, [this, call] { (*call)(works ? Result<void>() : Error{ErrorKind::Disconnected, "refused", {}}); });
+    const bool lost = losesPackets && !works;
+    *timer = loop.after(lost ? timeout : 1ms, [this, call, lost] {
+      (*call)(works && !lost ? Result<void>() : Error{ErrorKind::Disconnected, "refused, or not answered in time", {}});
+    });
     return Pending([timer] { timer->cancel(); });
   }
   Loop& loop;
   bool works = false;
+  bool losesPackets = false;  // while it does not work, it is silent instead of refusing
   int tries = 0;
 };
 
@@ -222,6 +226,49 @@ TEST_CASE("with a Service, Ready means that its address works", "[sweeper]") {
     world.waitFor("a", "ready", 1s);
     CHECK(probe.tries == 0);
   }
+}
+
+TEST_CASE("cold start: Ready is stated soon after the Service works, whether it refused or was silent before", "[sweeper]") {
+  for (const bool silent : {false, true}) {
+    for (const auto delay : {0ms, 3ms, 40ms, 200ms, 900ms, 4000ms}) {
+      CAPTURE(silent, delay.count());
+      World world;
+      ScriptedProbe probe(world.loop);
+      probe.losesPackets = silent;
+      world.probe = &probe;
+      SessionOptions session;
+      session.clusterIp = "10.96.0.7";
+      auto role = world.sweeper();
+      world.loop.runFor(1s);
+      world.add("a", session);
+      world.loop.runFor(delay);
+      CHECK_FALSE(world.kube.has("a", "ready"));
+      probe.works = true;
+      const TimePoint truth = world.loop.now();
+      world.waitFor("a", "ready", 10s);
+      const Duration lastTry = silent ? std::clamp<Duration>(delay / 2, 50ms, 1s) : Duration::zero();
+      CHECK(world.loop.now() - truth <= 10ms + delay / 8 * 9 / 8 + lastTry);
+    }
+  }
+}
+
+TEST_CASE("the Service of a slow application is tried before it listens, and not again", "[sweeper]") {
+  World world;
+  ScriptedProbe probe(world.loop);
+  probe.works = true;
+  world.probe = &probe;
+  SessionOptions session;
+  session.clusterIp = "10.96.0.7";
+  session.ready = false;
+  auto role = world.sweeper();
+  FakeSidecar& sidecar = world.add("a", session);
+  world.loop.runFor(700ms);
+  CHECK(probe.tries == 1);
+  CHECK_FALSE(world.kube.has("a", "ready"));
+  probe.works = false;
+  sidecar.core->setReady();
+  world.waitFor("a", "ready", 5ms);
+  CHECK(probe.tries == 1);
 }
 
 TEST_CASE("without its key the sweeper waits for it, and does not lose a session by that", "[sweeper]") {
