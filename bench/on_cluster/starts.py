@@ -11,6 +11,7 @@ from .installation import LISTENER, WHITEBOARD, say
 
 START_SECONDS = 60
 END_SECONDS = 90
+LOG_SECONDS = 10
 GRACE_SECONDS = 1  # a session that nobody uses ends itself: the life that is counted is a whole one
 
 
@@ -20,7 +21,7 @@ class Life:
     def __init__(self, name, kind):
         self.name, self.kind, self.at = name, kind, {}
         self.ready_wall = None  # time.time() of Ready: where the logs' clock is at
-        self.sidecar_log = self.application_log = ""
+        self.sidecar_log = ""
 
     def ms(self, begin, end):
         return (self.at[end] - self.at[begin]) * 1000
@@ -99,7 +100,7 @@ class Starts:
         life.ready_wall = time.time() - (time.monotonic() - life.at["ready"])
         life.at["pod"] = self.pods.wait([life.name], "made")[life.name]
         life.at["pod ready"] = self.pods.wait([life.name], "ready")[life.name]
-        life.sidecar_log = self._log(life.name, objects.SIDECAR)
+        life.sidecar_log = self._log(life.name, objects.SIDECAR, "the application listens")
         self._await_end(life.name)
         self._keep(life)
 
@@ -153,9 +154,9 @@ class Starts:
         connection.close()
         life.at["ready"] = self.slabs.wait([life.name], "ready", START_SECONDS)[life.name]
         life.at["pod ready"] = self.pods.wait([life.name], "ready", START_SECONDS)[life.name]
-        life.sidecar_log = self._log(life.name, objects.SIDECAR)
-        life.application_log = self._log(life.name, "app")
-        life.at["listening"] = self._listening(life)
+        life.sidecar_log = self._log(life.name, objects.SIDECAR, "the application listens")
+        words = self._log(life.name, "app", "listening").split()
+        life.at["listening"] = float(words[words.index("listening") + 1])
         self._await_end(life.name)
         self._keep(life)
 
@@ -174,12 +175,13 @@ class Starts:
                     raise RuntimeError(f"the session ended before it was Ready: {line!r}")
         raise TimeoutError(f"the status stream did not tell Ready within {START_SECONDS} s")
 
-    def _log(self, pod, container):
-        return self.api.call("GET", f"{objects.PODS}/{pod}/log?container={container}&timestamps=true")
-
-    def _listening(self, life):
-        for line in life.application_log.splitlines():
-            words = line.split()
-            if "listening" in words:
-                return float(words[words.index("listening") + 1])
-        raise RuntimeError(f"the application of {life.name} did not say when it listened: {life.application_log!r}")
+    def _log(self, pod, container, words):
+        """The container's log, when the words are in it: it may lag behind what it tells."""
+        end = time.monotonic() + LOG_SECONDS
+        while True:
+            log = self.api.call("GET", f"{objects.PODS}/{pod}/log?container={container}&timestamps=true")
+            if words in log and log.endswith("\n"):
+                return log
+            if time.monotonic() > end:
+                raise TimeoutError(f"waited {LOG_SECONDS} s for '{words}' in the log of {container} in {pod}: {log!r}")
+            time.sleep(0.02)
