@@ -43,7 +43,7 @@ def measure(options):
             starts.use_mode("native")
             bursts.run(options.burst, options.repeats)
         requests = audit.read(lab.logs / "audit.log")
-        runtime = trace.runtime_steps(lab.logs / "containerd.log")
+        runtime = trace.runtime_steps(lab.logs)
     return starts, bursts, requests, runtime
 
 
@@ -62,6 +62,9 @@ def sections(options, before, measured):
     rows = report.targets(numbers, *ends)
     names = {name for name, of in by_life.items() if name and any(one.resource.startswith("sessionlivedbackends") for one in of)}
     traced = {mode: trace.lives(starts.lives.get(f"session-{mode}", []), by_life, runtime) for mode in report.MODES}
+    heads = {mode: f"a start, {mode} sidecar, ms since the object's request came in" for mode in report.MODES}
+    heads |= {"late": "an application that starts in 1 to 1.5 s, ms since it listens", "prompt": "one that listens at once, ms since it listens"}
+    traced |= {kind: trace.after_listening(starts.lives.get(kind, []), by_life) for kind in ("late", "prompt")}
     text = [
         f"{time.strftime('%Y-%m-%d %H:%M')} UTC, {os.cpu_count()} cores. Before the run the machine was {before[0]:.0f} % busy, load {before[1]:.2f}."
         f" Command: `scripts/bench cluster {shlex.join(sys.argv[1:])}`".rstrip("` ") + "`",
@@ -70,7 +73,7 @@ def sections(options, before, measured):
         report.bursts_table(numbers) if bursts.results else "",
         report.requests_table(counted),
         "Requests of our roles that belong to no one session:\n\n" + report.besides_table(audit.besides(requests, names)),
-        *[f"A start with the sidecar as {mode}:\n\n" + report.trace_table(traced[mode]) for mode in report.MODES if traced[mode]],
+        *[report.trace_table(heads[kind], traced[kind]) for kind in traced if traced[kind]],
     ]
     data = {"before": {"busy_percent": before[0], "load": before[1]}, "options": vars(options), "numbers": numbers.as_json(),
             "targets": rows, "trace": traced,

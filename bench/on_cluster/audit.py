@@ -70,7 +70,7 @@ def count(lives_of_kind, requests_by_name):
         for request in requests_by_name.get(life.name, []):
             if request.role is None:
                 continue
-            phase = "start" if request.received < life.ready_wall + END_BEGINS_SECONDS else "end"
+            phase = "start" if request.received < life.wall("ready") + END_BEGINS_SECONDS else "end"
             verdict = "" if 200 <= request.status < 300 else f" → {request.status}"
             row = table[phase].setdefault((request.role, request.verb, request.resource + verdict), [0] * len(lives_of_kind))
             row[index] += 1

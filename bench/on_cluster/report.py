@@ -129,7 +129,7 @@ def besides_table(counter):
     return table(("role", "verb", "resource", "in the whole run"), [(*key, number) for key, number in sorted(counter.items())])
 
 
-def trace_table(steps_of_lives):
+def trace_table(head, steps_of_lives):
     """Steps in the order of their medians; those that most lives have."""
     steps = {}
     for life in steps_of_lives:
@@ -142,7 +142,7 @@ def trace_table(steps_of_lives):
         middle = p50(usual[step])
         rows.append((step, middle, middle - before, p99(usual[step])))
         before = middle
-    return table(("one life, ms since the object's request came in", "p50", "after the step above", "p99"), rows)
+    return table((head, "p50", "after the step above", "p99"), rows)
 
 
 def of_kind(starts, kind, requests_by_name):

@@ -20,8 +20,12 @@ class Life:
 
     def __init__(self, name, kind):
         self.name, self.kind, self.at = name, kind, {}
-        self.ready_wall = None  # time.time() of Ready: where the logs' clock is at
         self.sidecar_log = ""
+        self._offset = time.time() - time.monotonic()
+
+    def wall(self, mark):
+        """The same by the clock of the logs: seconds since 1970."""
+        return self.at[mark] + self._offset
 
     def ms(self, begin, end):
         return (self.at[end] - self.at[begin]) * 1000
@@ -97,7 +101,6 @@ class Starts:
         self.api.call("POST", objects.SLABS, body)
         life.at["object"] = time.monotonic()
         life.at["ready"] = self.slabs.wait([life.name], "ready", START_SECONDS)[life.name]
-        life.ready_wall = time.time() - (time.monotonic() - life.at["ready"])
         life.at["pod"] = self.pods.wait([life.name], "made")[life.name]
         life.at["pod ready"] = self.pods.wait([life.name], "ready")[life.name]
         life.sidecar_log = self._log(life.name, objects.SIDECAR, "the application listens")
@@ -150,7 +153,6 @@ class Starts:
         life.at["sent"] = begin
         connection.request("GET", f"/backend/{short}/status/stream", headers={"accept": "text/event-stream"})
         life.at["told"] = self._await_ready_event(connection.getresponse())
-        life.ready_wall = time.time() - (time.monotonic() - life.at["told"])
         connection.close()
         life.at["ready"] = self.slabs.wait([life.name], "ready", START_SECONDS)[life.name]
         life.at["pod ready"] = self.pods.wait([life.name], "ready", START_SECONDS)[life.name]

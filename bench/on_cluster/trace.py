@@ -14,32 +14,32 @@ CREATE = re.compile(r'CreateContainer within sandbox "([^"]+)" for &?(?:containe
 START = re.compile(r'StartContainer for "([^"]+)"')
 
 
-def runtime_steps(path):
-    """{pod: {step: seconds since 1970}} of containerd's log."""
+def runtime_lines(logs):
+    """(seconds since 1970, message) of each containerd's log."""
+    for path in sorted(logs.rglob("containerd*.log")):
+        with open(path, encoding="utf-8", errors="replace") as lines:
+            for match in filter(None, map(LINE.search, lines)):
+                yield wall(match[1]), match[2].replace('\\"', '"')
+
+
+def runtime_steps(logs):
+    """{pod: {step: seconds since 1970}} by the container runtime."""
     pods, pod_of, container_of = {}, {}, {}
-    with open(path, encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            match = LINE.search(line)
-            if not match:
-                continue
-            at, text = wall(match[1]), match[2].replace('\\"', '"')
-            returned = RETURNS.search(text)
-            if found := SANDBOX.search(text):
-                step = "sandbox: made" if returned else "sandbox: asked for"
-                pods.setdefault(found[1], {}).setdefault(step, at)
-                if returned:
-                    pod_of[returned[1]] = found[1]
-            elif found := CREATE.search(text):
-                pod = pod_of.get(found[1])
-                if pod is None:
-                    continue
-                kind = "sidecar" if found[2] == objects.SIDECAR else "application"
-                if returned:
-                    container_of[returned[1]] = (pod, kind)
-                pods[pod].setdefault(f"{kind}: {'created' if returned else 'asked for'}", at)
-            elif (found := START.search(text)) and found[1] in container_of:
-                pod, kind = container_of[found[1]]
-                pods[pod].setdefault(f"{kind}: {'started' if 'successfully' in text else 'start asked for'}", at)
+    for at, text in runtime_lines(logs):
+        returned = RETURNS.search(text)
+        if found := SANDBOX.search(text):
+            pods.setdefault(found[1], {}).setdefault("sandbox: made" if returned else "sandbox: asked for", at)
+            if returned:
+                pod_of[returned[1]] = found[1]
+        elif (found := CREATE.search(text)) and found[1] in pod_of:
+            pod = pod_of[found[1]]
+            kind = "sidecar" if found[2] == objects.SIDECAR else "application"
+            if returned:
+                container_of[returned[1]] = (pod, kind)
+            pods[pod].setdefault(f"{kind}: {'created' if returned else 'asked for'}", at)
+        elif (found := START.search(text)) and found[1] in container_of:
+            pod, kind = container_of[found[1]]
+            pods[pod].setdefault(f"{kind}: {'started' if 'successfully' in text else 'start asked for'}", at)
     return pods
 
 
@@ -92,6 +92,22 @@ def lives(kind_lives, requests_by_name, runtime):
         began = steps.get("create object: received")
         if began is None:
             continue
-        steps["client: sees Ready"] = life.ready_wall
+        steps["client: sees Ready"] = life.wall("ready")
         result.append({step: (at - began) * 1000 for step, at in steps.items() if at - began < 60})
+    return result
+
+
+def after_listening(kind_lives, requests_by_name):
+    """[{step: milliseconds since the application listened}], one for each life."""
+    result = []
+    for life in kind_lives:
+        steps = sidecar_steps(life.sidecar_log)
+        steps.pop("sidecar: serves", None)
+        told = life.wall("told")
+        writes = [r for r in requests_by_name.get(life.name, [])
+                  if r.role == "sweeper" and r.resource == "sessionlivedbackends/status" and r.received < told]
+        if writes:
+            steps |= {"sweeper, patch R: received": writes[-1].received, "sweeper, patch R: answered": writes[-1].answered}
+        steps |= {"client: told by the status stream": told, "client: sees Ready in a watch": life.wall("ready")}
+        result.append({step: (at - life.wall("listening")) * 1000 for step, at in steps.items()})
     return result
