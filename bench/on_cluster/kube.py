@@ -106,7 +106,7 @@ class Watch:
             self._news.notify_all()
 
     def wait(self, names, mark, seconds=60.0):
-        """When each of the names got the mark. Raises when one does not in time, or gets the mark "failed"."""
+        """When each of the names got the mark. Raises when one does not in time, or gets the mark "failed" before "ready"."""
         names = list(names)
         left = set(names)
 
@@ -115,7 +115,7 @@ class Watch:
                 seen = self._seen.get(name, {})
                 if mark in seen:
                     left.discard(name)
-                elif "failed" in seen:
+                elif mark == "ready" and "failed" in seen:
                     return True
             return not left or self._ended
 
@@ -124,5 +124,6 @@ class Watch:
             if left:
                 some = {name: sorted(self._seen.get(name, {})) for name in sorted(left)[:3]}
                 why = f"; the watch is over: {self._ended}" if self._ended else ""
-                raise TimeoutError(f"waited {seconds} s for '{mark}' of {len(left)} of {len(names)} objects of {self._path}, for instance {some}{why}")
+                raise TimeoutError(
+                    f"no '{mark}' within {seconds} s for {len(left)} of {len(names)} objects of {self._path}, for instance {some}{why}")
             return {name: self._seen[name][mark] for name in names}
