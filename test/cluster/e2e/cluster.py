@@ -44,7 +44,7 @@ class Cluster:
             raise RuntimeError(f"no cluster in {self.state}: start one with scripts/cluster up, and name its folder in SPAWNER_CLUSTER_STATE")
         text = self.kubeconfig.read_text()
         self.server = re.search(r'server: "(https://[^"]+)"', text).group(1)
-        self._token = re.search(r"token: (\S+?)}", text).group(1)
+        self.token = re.search(r"token: (\S+?)}", text).group(1)
         self.tls = ssl.create_default_context(cafile=re.search(r"certificate-authority: (\S+?)}", text).group(1))
         self.init_pid = (self.state / "initpid").read_text().strip()
         self.program = subprocess.run([ROOT / "test/cluster/kubernetes/build.sh"], capture_output=True, text=True, check=True).stdout.strip()
@@ -62,7 +62,7 @@ class Cluster:
 
     def open(self, method, path, body=None, content_type="application/json", token=None, timeout=15):
         """The API server's answer as it comes; HTTPError is one, too."""
-        headers = {"authorization": f"Bearer {token or self._token}"}
+        headers = {"authorization": f"Bearer {token or self.token}"}
         if body is not None:
             headers["content-type"] = content_type
             body = json.dumps(body).encode()

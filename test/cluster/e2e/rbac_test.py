@@ -1,16 +1,17 @@
 """Rights, both ways: each role's service account may do all that its role needs and nothing else; a session's pod may do nothing.
 
-Needs an installed Spawner and $KUBECONFIG of an administrator. Asked are the authorizer (as `kubectl auth can-i` does) and the API server
+Asked are the authorizer (as `kubectl auth can-i` does) and the API server
 itself, with the account's own token. Writes are dry runs, so that even a right too many changes nothing.
 """
 
 import json
-import time
 import unittest
 from typing import NamedTuple
 
 import rbac_table
-from api_server import ApiServer, kubectl
+from api_server import ApiServer
+from cluster import PODS, SLABS, Cluster
+from harness import wait_for
 
 REVIEWS = "/apis/authorization.k8s.io/v1"
 OURS = ("spawner", "spawner-system")
@@ -66,7 +67,8 @@ def rights_in(rules, namespace):
 class Rbac(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.api = ApiServer()
+        cls.cluster = Cluster()
+        cls.api = ApiServer(cls.cluster)
         cls.addClassCleanup(cls.api.close)
         cls.versions, cls.kinds = cls.discover()
 
@@ -133,7 +135,7 @@ class Rbac(unittest.TestCase):
                                                  ("gateway", "delete sessionlivedbackends.spawner.dev", "spawner", "no"),
                                                  ("sweeper", "get secrets/spawner-admin-key", "spawner-system", "yes"),
                                                  ("sweeper", "list secrets", "spawner-system", "no")]:
-            done = kubectl("auth", "can-i", *line.split(" "), "-n", namespace, f"--as={user_of(account)}", check=False)
+            done = self.cluster.kubectl("auth", "can-i", *line.split(" "), "-n", namespace, f"--as={user_of(account)}", check=False)
             self.assertEqual(done.stdout.strip(), answer, f"{account}: {line} in {namespace} {done.stderr}")
 
     def test_the_api_server_answers_403_to_each_denied_call_with_the_own_token(self):
@@ -195,48 +197,37 @@ class Rbac(unittest.TestCase):
                   for account in rbac_table.ROLES for namespace in rbac_table.ALLOWED[account]}
         self.assertEqual(mine, wanted)
 
-    def test_a_session_has_no_credential(self):
-        """The pod as it was admitted: no token, whatever the namespace's default account says; and no template brings one in."""
-        path = "/apis/spawner.dev/v1/namespaces/spawner/sessionlivedbackends"
-        slab = {"apiVersion": "spawner.dev/v1", "kind": "SessionLivedBackend", "metadata": {"generateName": "spawner-rbac-"},
-                "spec": {"template": {"containers": [{"name": "app", "image": "k8s.test/pause:1"}]}}}
-        made = self.api.call("POST", path, slab)
-        self.assertEqual(made.status, 201, made.body)
+    def slab(self, **template):
+        """A new session's name; None when the API server refuses it."""
+        body = {"apiVersion": "spawner.dev/v1", "kind": "SessionLivedBackend", "metadata": {"generateName": "spawner-rbac-"},
+                "spec": {"template": {"containers": [{"name": "app", "image": "k8s.test/pause:1"}], **template}}}
+        made = self.api.call("POST", SLABS, body)
+        if made.status != 201:
+            return None
         name = made.json()["metadata"]["name"]
-        self.addCleanup(lambda: self.api.call("DELETE", f"{path}/{name}"))
-        pod = self.wait(lambda: self.api.call("GET", f"/api/v1/namespaces/spawner/pods/{name}"), f"the pod of {name}")
+        self.addCleanup(self.api.call, "DELETE", f"{SLABS}/{name}")
+        return name
+
+    def test_a_session_has_no_credential(self):
+        """The pod as it was admitted."""
+        name = self.slab()
+        pod = wait_for(f"the pod of {name}", lambda: self.cluster.get(f"{PODS}/{name}"), 20, 0.05)
         self.assertIs(pod["spec"]["automountServiceAccountToken"], False)
         self.assertEqual(pod["spec"].get("volumes", []), [])
-        self.assertIn(pod["spec"].get("serviceAccountName", "default"), ("", "default"))
+        self.assertEqual(pod["spec"].get("serviceAccountName", "default"), "default")
         for container in [*pod["spec"]["containers"], *pod["spec"].get("initContainers", [])]:
             self.assertEqual(container.get("volumeMounts", []), [], container["name"])
             for variable in container.get("env", []):
                 self.assertNotIn("secretKeyRef", json.dumps(variable), container["name"])
 
-    def wait(self, ask, what, seconds=20):
-        end = time.monotonic() + seconds
-        while (answer := ask()).status != 200:
-            if time.monotonic() > end:
-                raise AssertionError(f"waited {seconds} s for {what}; the last answer was {answer.status}")
-            time.sleep(0.05)
-        return answer.json()
-
     def test_a_template_cannot_bring_in_an_account(self):
-        path = "/apis/spawner.dev/v1/namespaces/spawner/sessionlivedbackends"
         for field in ({"serviceAccountName": "spawner-controller"}, {"automountServiceAccountToken": True},
                       {"volumes": [{"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}]}):
-            slab = {"apiVersion": "spawner.dev/v1", "kind": "SessionLivedBackend", "metadata": {"generateName": "spawner-rbac-"},
-                    "spec": {"template": {"containers": [{"name": "app", "image": "k8s.test/pause:1"}], **field}}}
-            made = self.api.call("POST", path, slab)
-            if made.status != 201:
+            name = self.slab(**field)
+            if name is None:
                 continue  # refused at once
-            name = made.json()["metadata"]["name"]
-            self.addCleanup(lambda name=name: self.api.call("DELETE", f"{path}/{name}"))
-            end = time.monotonic() + 20
-            while not (status := self.api.get(f"{path}/{name}").get("status", {})).get("failed"):
-                self.assertLess(time.monotonic(), end, f"a session with {field} has not failed: {status}")
-                time.sleep(0.05)
-            self.assertEqual(self.api.call("GET", f"/api/v1/namespaces/spawner/pods/{name}").status, 404, f"a pod with {field}")
+            wait_for(f"a session with {field} to fail", lambda name=name: self.cluster.get(f"{SLABS}/{name}").get("status", {}).get("failed"), 20, 0.05)
+            self.assertIsNone(self.cluster.get(f"{PODS}/{name}"), f"a pod with {field}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ import functools
 import statistics
 import unittest
 
-from cluster import NAMESPACE
 from world import World
 
 
@@ -52,10 +51,7 @@ class Together(unittest.TestCase):
     def tearDownClass(cls):
         cls._pool.shutdown()
         world = cls.world
-        for name in list(world.slabs.now):
-            world.cluster.delete(f"/apis/spawner.dev/v1/namespaces/{NAMESPACE}/sessionlivedbackends/{name}")
-        world.wait(lambda: f"nothing to be left; slabs {list(world.slabs.now)}, pods {list(world.pods.now)}, services {list(world.services.now)}",
-                   lambda: not world.slabs.now and not world.pods.now and not world.services.now, 45)
+        world.delete_all(45)
         twice = {name: len(uids) for name in world.pods.changes
                  if len(uids := {pod["metadata"]["uid"] for _, _, pod in world.pods.changes[name]}) > 1}
         if twice:

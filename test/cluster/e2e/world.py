@@ -91,6 +91,13 @@ class World:
             raise AssertionError(f"create: {answer.status} {answer.body!r}")
         return Session(self, answer.json()["metadata"]["name"])
 
+    def delete_all(self, seconds=60):
+        """Every session goes, and nothing may be left of any."""
+        for name in list(self.slabs.now):
+            self.cluster.delete(f"{SLABS}/{name}")
+        self.wait(lambda: f"nothing to be left; slabs {list(self.slabs.now)}, pods {list(self.pods.now)}, services {list(self.services.now)}",
+                  lambda: not self.slabs.now and not self.pods.now and not self.services.now, seconds)
+
 
 class Session:
     def __init__(self, world, name):
