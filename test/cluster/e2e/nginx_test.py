@@ -1,8 +1,7 @@
 """nginx as the front door (manifests/overlays/nginx): sessions and the API are reached through it, WebSockets and streams too, requests
 arrive as they were sent, and its own pods pass Pod Security `restricted`.
 
-Needs what role_faults_test needs. nginx itself is Debian's, in an image made for the test; the cluster's DNS gets the Service that every
-installed cluster has for it.
+nginx itself is Debian's, in an image made for the test; the cluster's DNS gets the Service that installed clusters have for it.
 """
 
 import http.server
@@ -15,8 +14,11 @@ import threading
 import time
 import unittest
 
-from api_server import ROOT, kubectl
-from on_cluster import CORE, STATE, Cluster, WebSocket, enter_node, request, wait_for
+import faults
+from cluster import NAMESPACE, ROOT, SYSTEM, WHITEBOARD
+from harness import EventStream, WebSocket, request, wait_for
+from together import the_world
+from world import Session
 
 OVERLAY = ROOT / "manifests" / "overlays" / "nginx"
 NODE_ADDRESS = "172.30.0.1"
@@ -53,40 +55,39 @@ class Echo(http.server.BaseHTTPRequestHandler):
 class Nginx(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        enter_node()
-        cls.cluster = Cluster()
-        cls.cluster.wait_roles()
+        cls.world = the_world()
+        cls.cluster = cls.world.cluster
         with tempfile.TemporaryDirectory() as folder:
             archive = pathlib.Path(folder, "nginx.tar")
-            subprocess.run([ROOT / "test" / "cluster" / "images" / "nginx.sh", archive], check=True, timeout=180)
-            subprocess.run([ROOT / "scripts" / "cluster", "--state", STATE, "load-image", archive], check=True, timeout=60, capture_output=True)
+            subprocess.run([ROOT / "test/cluster/images/nginx.sh", archive], check=True, timeout=180, capture_output=True)
+            subprocess.run([ROOT / "scripts/cluster", "--state", cls.cluster.state, "load-image", archive], check=True, timeout=60)
         dns = {"dns": ("UDP", 53, 53), "dns-tcp": ("TCP", 53, 53)}
-        kubectl("apply", "-f", "-", stdin=service_without_pods("kube-system", "kube-dns", dns, NODE_ADDRESS))
-        cls.addClassCleanup(kubectl, "delete", "-k", str(OVERLAY), limit=120)
-        kubectl("apply", "-k", str(OVERLAY))
-        kubectl("-n", "spawner-system", "rollout", "status", "deployment/spawner-nginx", "--timeout=120s", limit=150)
-        cls.host, cls.port = cls.cluster.service("spawner-nginx")
+        cls.cluster.kubectl("apply", "-f", "-", text=service_without_pods("kube-system", "kube-dns", dns, NODE_ADDRESS))
+        cls.addClassCleanup(cls.cluster.kubectl, "delete", "-k", str(OVERLAY))
+        cls.addClassCleanup(cls.world.delete_all)
+        cls.cluster.kubectl("apply", "-k", str(OVERLAY))
+        cls.cluster.rollout("deployment/spawner-nginx")
+        cls.port = cls.cluster.service_door("spawner-nginx")
 
     def get(self, path, **headers):
-        return request(self.port, "GET", path, host=self.host, headers=headers)
+        return request(self.port, "GET", path, headers=headers)
 
-    def session(self, grace=GRACE, **fields):
-        """A session made through nginx: its name."""
-        body = {"image": "whiteboard:0.1.0", "gracePeriodSeconds": grace, **fields}
-        answer = request(self.port, "POST", "/api/spawn", body, host=self.host)
+    def session(self, grace=GRACE):
+        """A session made through nginx, Ready and reached through it."""
+        answer = request(self.port, "POST", "/api/spawn", {"image": WHITEBOARD, "gracePeriodSeconds": grace})
         self.assertEqual(answer.status, 200, answer.body)
-        name = answer.json()["name"]
-        self.addCleanup(self.cluster.delete, name)
-        self.assertEqual(answer.json()["url"], f"/p/{name}/")
-        return name
+        session = Session(self.world, "spawner-" + answer.json()["name"])
+        self.assertEqual(answer.json()["url"], session.path + "/")
+        session.ready()
+        wait_for(f"{session.name} to be reached through nginx", lambda: self.get(session.path + "/").status == 200, 15, 0.05)
+        return session
 
-    def reachable(self, name):
-        self.cluster.wait_ready(name)
-        return wait_for(f"{name} to be reached through nginx", lambda: (a := self.get(f"/p/{name}/")).status == 200 and a, 15, 0.05)
+    def websocket(self, session):
+        return WebSocket(self.port, session.path + "/ws")
 
     def test_its_pods_pass_pod_security_restricted(self):
         """The API server enforces it in this namespace; a pod that would not pass would not be there."""
-        labels = self.cluster.server.get("/api/v1/namespaces/spawner-system")["metadata"]["labels"]
+        labels = self.cluster.get(f"/api/v1/namespaces/{SYSTEM}")["metadata"]["labels"]
         self.assertEqual(labels["pod-security.kubernetes.io/enforce"], "restricted")
         pods = self.cluster.pods_of("nginx")
         self.assertEqual(len(pods), 2)
@@ -101,58 +102,49 @@ class Nginx(unittest.TestCase):
             text = file.read_text()
             self.assertIn("# components: [overlays/nginx]", text)
             file.write_text(text.replace("# components: [overlays/nginx]", "components: [overlays/nginx]"))
-            rendered = kubectl("kustomize", str(file.parent)).stdout
+            rendered = self.cluster.kubectl("kustomize", str(file.parent))
         names = {line.split()[1] for line in rendered.splitlines() if line.startswith("  name: ")}
         self.assertIn("spawner-nginx", names)
         self.assertIn("spawner-api", names)
         self.assertNotIn("spawner-gateway", names)
 
     def test_a_session_is_reached(self):
-        name = self.session(grace=60)
-        self.assertIn(b"<!doctype html>", self.reachable(name).body.lower())
-        moved = self.get(f"/p/{name}?a=b")
-        self.assertEqual((moved.status, moved.headers["location"]), (308, f"/p/{name}/?a=b"))
+        session = self.session(grace=60)
+        self.assertIn(b"Whiteboard", self.get(session.path + "/").body)
+        moved = self.get(session.path + "?a=b")
+        self.assertEqual((moved.status, moved.headers["location"]), (308, session.path + "/?a=b"))
 
     def test_a_silent_websocket_keeps_the_session_alive(self):
-        name = self.session()
-        self.reachable(name)
-        board = WebSocket(self.port, f"/p/{name}/ws", host=self.host)
+        session = self.session()
+        board = self.websocket(session)
         board.receive_type("welcome")
         time.sleep(GRACE * 3)  # the silence: this is the experiment, not a wait
-        self.assertFalse(self.cluster.status(name).get("swept"))
+        self.assertFalse(session.status.get("swept"), session.tell())
         board.send({"type": "clear"})
         board.receive_type("clear")
         board.close()
-        wait_for(f"{name} to end after its last use", lambda: self.cluster.slab(name) is None, GRACE + 2 + SLACK, 0.05)
+        left = time.monotonic()
+        swept = session.wait_state("Swept", GRACE + 2 + SLACK)
+        self.assertGreater(swept - left, GRACE - 0.1)
 
     def test_a_download_keeps_the_session_alive(self):
         """One that is slow, and longer than the grace period (the original's fault 5)."""
-        name = self.session()
-        self.reachable(name)
-        seconds = GRACE * 3
-        answer = request(self.port, "GET", f"/p/{name}/replay?seconds={seconds}", host=self.host, timeout=seconds + 10)
+        session = self.session()
+        answer = request(self.port, "GET", f"{session.path}/replay?seconds={GRACE * 3}", timeout=GRACE * 3 + 10)
         self.assertEqual(answer.status, 200)
-        self.assertFalse(self.cluster.status(name).get("swept"))
+        self.assertFalse(session.status.get("swept"), session.tell())
 
     def test_the_stream_of_states_is_not_held_back(self):
-        name = self.session(grace=60)
-        seen = []
-
-        def states():
-            import http.client
-            connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
-            connection.request("GET", f"/api/backend/{name}/status/stream")
-            for line in connection.getresponse():
-                if line.startswith(b"data:"):
-                    seen.append(json.loads(line[5:])["state"])
-        threading.Thread(target=states, daemon=True).start()
-        wait_for("the state Ready to arrive while the stream is open", lambda: "Ready" in seen, 30)
+        answer = request(self.port, "POST", "/api/spawn", {"image": WHITEBOARD, "gracePeriodSeconds": 60})
+        stream = EventStream(self.port, f"/api/backend/{answer.json()['name']}/status/stream")
+        self.addCleanup(stream.close)
+        stream.wait_state("Ready", 30)
+        self.assertFalse(stream.ended)
 
     def test_ready_leads_to_the_session(self):
-        name = self.session(grace=60)
-        self.reachable(name)
-        answer = self.get(f"/api/backend/{name}/ready")
-        self.assertEqual((answer.status, answer.headers["location"]), (302, f"/p/{name}/"))
+        session = self.session(grace=60)
+        answer = self.get(f"/api/backend/{session.short}/ready")
+        self.assertEqual((answer.status, answer.headers["location"]), (302, session.path + "/"))
 
     def test_what_cannot_be_reached(self):
         answer = self.get("/p/nobody/")
@@ -163,14 +155,14 @@ class Nginx(unittest.TestCase):
             self.assertEqual(self.get(path).status, 404, path)
 
     def test_a_request_arrives_as_it_was_sent(self):
-        server = http.server.ThreadingHTTPServer((NODE_ADDRESS, 0), Echo)
+        server = faults.inside(self.cluster, lambda: http.server.ThreadingHTTPServer((NODE_ADDRESS, 0), Echo))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         self.addCleanup(server.server_close)
         self.addCleanup(server.shutdown)
         name = f"echo-{os.getpid()}"
         ports = {"spawner-app": ("TCP", 9090, server.server_address[1])}
-        kubectl("apply", "-f", "-", stdin=service_without_pods("spawner", f"spawner-{name}", ports, NODE_ADDRESS))
-        self.addCleanup(self.cluster.server.call, "DELETE", f"{CORE}/services/spawner-{name}")
+        self.cluster.kubectl("apply", "-f", "-", text=service_without_pods(NAMESPACE, f"spawner-{name}", ports, NODE_ADDRESS))
+        self.addCleanup(self.cluster.delete, f"/api/v1/namespaces/{NAMESPACE}/services/spawner-{name}")
         forged = {"host": "sessions.example.org:8443", "x-forwarded-for": "6.6.6.6", "x-forwarded-prefix": "/forged", "forwarded": "for=6.6.6.6",
                   "x-real-ip": "6.6.6.6", "cookie": "a=b"}
 
