@@ -13,7 +13,7 @@ from harness import EventStream, WebSocket, request
 
 # An ended session is gone in a second or two, on a busy machine in some more. What hangs takes 20 s (the drain limit of a sidecar) or 30 s (the
 # termination grace period of a pod).
-GONE_SECONDS = 14
+GONE_SECONDS = 18
 STATES = ["Submitted", "Constructed", "Scheduled", "Running", "Ready", "Swept", "Failed"]
 
 
