@@ -102,7 +102,7 @@ class Life(Together):
         began = time.monotonic()
         use(session)
         used = time.monotonic()
-        self.assertGreaterEqual(used - began, 3 * GRACE - 0.1)
+        self.assertGreaterEqual(used - began, 3 * GRACE - 0.5)
         self.assertTrue(session.status["ready"] and "end" not in session.status, session.tell())
         self.check_swept(session, used)
 
