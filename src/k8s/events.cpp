@@ -1,6 +1,5 @@
 #include "k8s/events.hpp"
 
-#include <cstdio>
 #include <deque>
 #include <map>
 #include <set>
@@ -9,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/backoff.hpp"
+#include "base/crypto.hpp"
 #include "base/text.hpp"
 #include "k8s/token_bucket.hpp"
 
@@ -26,13 +26,14 @@ std::string_view shortened(std::string_view text, std::size_t bytes) {
   return text.substr(0, bytes);
 }
 
-std::string hex(std::uint64_t number) {
-  char text[17];
-  std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(number));
-  return text;
+/// The same news of the same object has the same name, whoever tells it: two sweepers of a rollout, two controllers of a takeover.
+std::string suffixOf(const ObjectReference& about, std::string_view type, std::string_view reason, std::string_view message) {
+  std::string told = about.uid;
+  for (const std::string_view part : {type, reason, message}) (told += '\n') += part;
+  return "." + sha256Hex(told).substr(0, 16);
 }
 
-/// An Event waiting to be sent. Its name is given once: a repeated POST after a lost answer meets itself (AlreadyExists).
+/// An Event waiting to be sent.
 struct Item {
   std::string ns;
   std::string json;
@@ -84,8 +85,8 @@ struct EventRecorder::Impl {
     auto node = sending.extract(id);
     Item item = std::move(node.mapped().first);
     pump();
-    // AlreadyExists after the first try: the answer was lost, not the Event.
-    if (answer.ok() || (answer.error().kind == ErrorKind::AlreadyExists && item.tries > 1)) {
+    // AlreadyExists: an answer of ours was lost, not the Event; or somebody else has told the same.
+    if (answer.ok() || answer.error().kind == ErrorKind::AlreadyExists) {
       ++counts.sent;
       return;
     }
@@ -132,7 +133,7 @@ EventRecorder::~EventRecorder() = default;
 
 void EventRecorder::record(const ObjectReference& about, std::string_view type, std::string_view reason, std::string_view message) {
   const EventRecorderOptions& options = impl_->options;
-  const std::string suffix = "." + hex(impl_->random.next());
+  const std::string suffix = suffixOf(about, type, reason, message);
   const std::string ns = about.ns.empty() ? "default" : about.ns;
   const WallTime now = impl_->loop.wallNow();
   const std::string_view word = shortened(reason, maxWordBytes);

@@ -32,6 +32,7 @@ class EventRecorder {
  public:
   EventRecorder(Loop& loop, Client& client, Random& random, EventRecorderOptions options, Logger log);
   ~EventRecorder();
+  /// The same news of the same object, told again or by another process, is one Event (it has one name).
   /// type: "Normal" or "Warning". reason: the state's name or an end reason; action = reason. Returns at once.
   void record(const ObjectReference& about, std::string_view type, std::string_view reason, std::string_view message);
   struct Counts {

@@ -158,12 +158,15 @@ class Cluster {
     });
   }
   /// Reasons of the Events about the object, in order of their making.
+  /// In the order in which they were made.
   std::vector<std::string> events(const std::string& name) {
-    std::vector<std::string> reasons;
+    std::map<std::uint64_t, std::string> made;  // by resource version; the list is in the order of names
     const Json list = ask("GET", "/api/v1/namespaces/spawner/events");
     for (const Json& event : list["items"])
       if (event["involvedObject"]["name"] == name && event["involvedObject"]["kind"] == "SessionLivedBackend")
-        reasons.push_back(event["reason"]);
+        made[std::stoull(event["metadata"]["resourceVersion"].get<std::string>())] = event["reason"];
+    std::vector<std::string> reasons;
+    for (auto& [version, reason] : made) reasons.push_back(std::move(reason));
     return reasons;
   }
 
