@@ -148,6 +148,9 @@ Json statusSchema() {
   properties["url"] = text("Its URL inside the cluster.");
   properties["podName"] = text("Its pod.");
   properties["podUID"] = text("Its pod's uid: an object has one pod, ever.");
+  // A pod that was made late, after its object's end, is followed by its node's sweeper like any other; it must not become the session's.
+  properties["podUID"]["x-kubernetes-validations"] =
+      Json::array({rule("self == oldSelf", "the session has its pod already: this one came late, and is not the session's")});
   properties["podIP"] = text("Its pod's address.");
   // Defaults of objects: a JSON patch can add a member only to what is there.
   properties["stateTimes"] = objectOf("When each state was reached, for people: written by different machines' clocks.", std::move(times));

@@ -123,6 +123,8 @@ void FactWriter::takeObject(Result<std::string> object) {
   const auto slab = backend::decodeSlab(*object);
   if (!slab) return retry(slab.error());
   if (slab->meta.uid != pod_.slabUid) return stop();
+  // A pod whose create was long on its way, and another was there before it: it is not the session's, and the controller deletes it.
+  if (!slab->status.podUid.empty() && slab->status.podUid != pod_.podUid) return stop();
   mustLearn_ = false;
   learn(*slab);
   contactWritten_ = slab->status.contactLost.has_value();

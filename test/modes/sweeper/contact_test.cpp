@@ -302,6 +302,22 @@ TEST_CASE("an object that is gone is not written to, and its pod is left alone",
   CHECK(sidecar.sweeps == sweeps);
 }
 
+TEST_CASE("a pod that came too late, after another one of its session, is not written about and not swept", "[sweeper]") {
+  World world;
+  auto role = world.sweeper();
+  SessionOptions session;
+  session.grace = "5";
+  FakeSidecar& sidecar = world.add("a", session);
+  world.kube.slabs["a"]["status"] = {{"podUID", "the-first"}, {"nodeName", "another"}, {"stateTimes", json::object()}};
+  world.loop.runFor(10min);
+  CHECK(world.kube.status("a")["podUID"] == "the-first");
+  CHECK(world.kube.status("a")["nodeName"] == "another");
+  CHECK(!world.kube.has("a", "ready"));
+  CHECK(world.kube.slabReads == 1);
+  CHECK(world.kube.events.empty());
+  CHECK(sidecar.sweeps == 0);
+}
+
 TEST_CASE("a pod that is to go is drained once it hears, and its end is not called lost contact", "[sweeper]") {
   World world;
   auto role = world.sweeper();

@@ -105,6 +105,10 @@ class FakeKube {
     try {
       patched = it->second.patch(operations);
     } catch (const json::exception& error) { return answer(ask, 422, {{"kind", "Status"}, {"code", 422}, {"message", error.what()}}); }
+    // The rule of the CRD: the first pod stays.
+    const auto podUid = [](const json& slab) { return slab.value("/status/podUID"_json_pointer, std::string()); };
+    if (!podUid(it->second).empty() && podUid(patched) != podUid(it->second))
+      return answer(ask, 422, {{"kind", "Status"}, {"code", 422}, {"reason", "Invalid"}, {"message", "it does not get another pod"}});
     patched["metadata"]["resourceVersion"] = std::to_string(++version_);
     it->second = patched;
     patches.emplace_back(name, operations);
