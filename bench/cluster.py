@@ -35,16 +35,21 @@ def busy():
 
 
 def measure(options):
+    """What was measured, and what ended it too soon, or None."""
+    problem = None
     with Installation() as lab:
         starts = Starts(lab)
-        starts.run(options.rounds)
         bursts = Bursts(lab, starts)
-        if options.burst:
-            starts.use_mode("native")
-            bursts.run(options.burst, options.repeats)
+        try:
+            starts.run(options.rounds)
+            if options.burst:
+                starts.use_mode("native")
+                bursts.run(options.burst, options.repeats)
+        except (Exception, SystemExit, KeyboardInterrupt) as caught:  # an hour of numbers is not thrown away
+            problem = caught
         requests = audit.read(lab.logs / "audit.log")
         runtime = trace.runtime_steps(lab.logs)
-    return starts, bursts, requests, runtime
+    return (starts, bursts, requests, runtime), problem
 
 
 def sections(options, before, measured):
@@ -96,11 +101,14 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the cluster is taken down
     before = busy()
     began = time.monotonic()
-    text, data = sections(options, before, measure(options))
+    measured, problem = measure(options)
+    text, data = sections(options, before, measured)
     print(text)
     print(f"\nThe run took {(time.monotonic() - began) / 60:.1f} minutes.")
     if options.json:
         options.json.write_text(json.dumps({**data, "options": {**data["options"], "json": str(options.json)}}, indent=1))
+    if problem:
+        raise RuntimeError("the run ended too soon; the tables hold what was measured until then") from problem
     say("done")
 
 

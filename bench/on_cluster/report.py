@@ -68,11 +68,10 @@ def starts_table(n):
 
 def targets(n, requests_start, requests_end):
     """(what, measured, limit, held)"""
-    trip = n.round_trip()
     rows = []
     for mode in MODES:
-        if n.pod_created[mode]:
-            ratio = p50(n.pod_created[mode]) / (2 * trip)
+        if n.pod_created[mode] and n.bare[mode] and n.round_trips:
+            ratio = p50(n.pod_created[mode]) / (2 * n.round_trip())
             rows.append((f"object → pod created, in two round trips ({mode})", f"{ratio:.2f}", "1.5", ratio <= 1.5))
             both = p50(n.round_trips["create Service"]) + p50(n.round_trips["create Pod"])
             ratio = p50(n.pod_created[mode]) / both
@@ -82,10 +81,10 @@ def targets(n, requests_start, requests_end):
     if n.told["late"]:
         told = p99(n.told["late"])
         rows.append(("listening → Ready on the stream, p99", f"{told:.1f} ms", "20 ms", told <= 20))
-    for size in sorted({size for _, size in n.bursts}):
+    for size in sorted({size for _, size in n.bursts if ("session", size) in n.bursts and ("raw", size) in n.bursts}):
         ratio = p50(n.bursts["session", size]["last Ready"]) / p50(n.bursts["raw", size]["last Ready"])
         rows.append((f"burst of {size}: last Ready, raw client = 1", f"{ratio:.2f}", "1.15", ratio <= 1.15))
-    if requests_start is not None:
+    if requests_start:
         rows.append(("requests by our roles to Ready", f"{requests_start:g}", "7", requests_start <= 7))
         rows.append(("requests by our roles for the end", f"{requests_end:g}", "3", requests_end <= 3))
     return rows
