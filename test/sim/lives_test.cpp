@@ -45,6 +45,7 @@ TEST_CASE("sim: every life keeps the promises") {
     options.seed = seed;
     options.lives = lives / static_cast<int>(worlds);
     options.nodes = 2 + static_cast<int>(seed % 4);
+    options.election = seed % 2 == 1;
     live(options);
   }
 }
@@ -53,5 +54,6 @@ TEST_CASE("sim: a seed repeats itself to the last commit") {
   sim::WorldOptions options;
   options.seed = 4242;
   options.lives = 150;
+  options.election = true;
   CHECK(live(options) == live(options));
 }

@@ -63,6 +63,7 @@ void World::addController() {
     controller::Options of;
     of.sidecarEnv = {{"SIM", "1"}};
     of.instance = "sim";
+    of.leaderElection = options_.election;
     auto started = controller::start(context(place), of);
     if (!started) throw Broken("controller: " + started.error().message);
     place.role = std::move(*started);
@@ -175,13 +176,34 @@ void World::mischief() {
   mischiefTimer_ = loop_.after(std::chrono::milliseconds(random_->below(2500)), [this] { mischief(); });
 }
 
-/// The role is destroyed between two call-backs, and comes back a little later.
+/// The role is destroyed between two call-backs, and comes back a little later. Of controllers that elect, a third ends in order.
 void World::crash(Place& place) {
-  if (place.restart.active()) return;
+  if (place.restart.active() || place.stopping) return;
   ++crashes_;
+  if (options_.election && place.name == "controller" && random_->below(3) == 0) {
+    place.stopping = true;
+    place.role->stop([this, &place] {
+      place.stopping = false;
+      place.role.reset();
+      restartSoon(place);
+    });
+    return;
+  }
   place.role.reset();
   if (place.name == "api") apiRole_.reset();
+  restartSoon(place);
+}
+
+void World::restartSoon(Place& place) {
   place.restart = loop_.after(std::chrono::milliseconds(random_->below(6000)), [&place] { place.start(); });
+}
+
+/// Of the controllers that are up, at most one acts.
+void World::checkOneLeads() const {
+  int leaders = 0;
+  for (const Place& place : places_)
+    if (place.role && place.metrics.back().text().find("\nspawner_leader 1") != std::string::npos) ++leaders;
+  if (leaders > 1) throw Broken("two controllers lead");
 }
 
 void World::arrive() {
@@ -194,6 +216,7 @@ void World::arrive() {
 void World::second() {
   loop_.runFor(1s);
   oracles_.throwIfBroken();
+  if (options_.election) checkOneLeads();
   spawns_.look();
   visitors_.look();
   if (!chaos_ && loop_.now() > calmSince_)

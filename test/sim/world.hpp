@@ -27,6 +27,7 @@ struct WorldOptions {
   std::uint64_t seed = 1;
   int lives = 1000;
   int nodes = 3;
+  bool election = false;  // the controllers elect a leader; else both act at once, which must be as safe
   Duration meanArrival = std::chrono::milliseconds(200);
 };
 
@@ -52,6 +53,7 @@ class World {
     std::function<void()> start;
     std::unique_ptr<role::Role> role;
     Timer restart;
+    bool stopping = false;
   };
   role::Context context(Place& place);
   void addController();
@@ -62,6 +64,8 @@ class World {
   void beginCalm();
   void mischief();
   void crash(Place& place);
+  void restartSoon(Place& place);
+  void checkOneLeads() const;
   void arrive();
   [[nodiscard]] cluster::Faults randomFaults();
   [[nodiscard]] SimRuntime* runtimeOf(const std::string& podUid);

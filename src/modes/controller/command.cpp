@@ -38,6 +38,15 @@ void addOptions(role::CommandLine& line, Options& o) {
               "Longest wait between failing tries for one object");
   line.number("--max-queued-events", o.maxQueuedEvents, "SPAWNER_MAX_QUEUED_EVENTS",
               "Kubernetes Events that may wait; beyond, they are dropped and counted");
+  line.group("Leader election");
+  line.onOff("--leader-election", o.leaderElection, "SPAWNER_LEADER_ELECTION",
+             "on: of several controllers one acts, by a Lease; off: all do");
+  line.text("--lease-name", o.leaseName, "SPAWNER_LEASE_NAME", "The Lease, in --system-namespace");
+  line.number("--lease-seconds", o.leaseSeconds, "SPAWNER_LEASE_SECONDS", "A leader that did not renew the Lease for so long is replaced");
+  line.number("--renew-seconds", o.renewSeconds, "SPAWNER_RENEW_SECONDS",
+              "A leader that could not renew the Lease for so long acts no more; less than --lease-seconds");
+  line.number("--retry-seconds", o.retrySeconds, "SPAWNER_RETRY_SECONDS",
+              "Longest wait between looks at the Lease, and between renewals; less than --renew-seconds");
 }
 
 }  // namespace

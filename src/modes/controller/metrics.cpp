@@ -27,6 +27,8 @@ ControllerMetrics::ControllerMetrics(Metrics& metrics) : metrics_(metrics) {
                                    {0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300});
   queueLength = metrics.gauge("spawner_controller_queue_length", "Objects that wait to be looked at");
   eventsQueued = metrics.gauge("spawner_controller_events_queued", "Kubernetes Events that wait to be sent");
+  leader = metrics.gauge("spawner_leader", "1 while this process may act, alone of its replicas; 0 while it follows");
+  leaderTransitions = metrics.gauge("spawner_leader_transitions", "How often the leader changed, as the Lease says");
 }
 
 void ControllerMetrics::acted(std::string_view action, bool ok) {

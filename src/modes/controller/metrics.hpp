@@ -23,7 +23,7 @@ class ControllerMetrics {
     if (to) objects_[static_cast<std::size_t>(*to)].add(1);
   }
   Histogram startSeconds;
-  Gauge queueLength, eventsQueued;
+  Gauge queueLength, eventsQueued, leader, leaderTransitions;
 
  private:
   Metrics& metrics_;

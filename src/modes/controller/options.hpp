@@ -35,6 +35,12 @@ struct Options {
   std::size_t concurrency = 64;             // --concurrency: objects worked on at once
   std::uint32_t maxBackoffSeconds = 30;     // --max-backoff-seconds: between failing tries for one object
   std::size_t maxQueuedEvents = 1000;       // --max-queued-events: beyond, Events are dropped and counted
+
+  bool leaderElection = false;                   // --leader-election: of several replicas one acts
+  std::string leaseName = "spawner-controller";  // --lease-name: the Lease in --system-namespace
+  std::uint32_t leaseSeconds = 15;               // --lease-seconds: a leader that was not heard of for so long is replaced
+  std::uint32_t renewSeconds = 10;               // --renew-seconds: a leader that could not renew for so long acts no more
+  std::uint32_t retrySeconds = 2;                // --retry-seconds: between looks at the Lease, and between renewals
 };
 
 }  // namespace spawner::controller

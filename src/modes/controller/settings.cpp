@@ -74,6 +74,30 @@ Result<void> checkTexts(const Options& o) {
   return checkPodFields(o.allowPodFields);
 }
 
+Result<void> checkElection(const Options& o) {
+  const auto max = static_cast<std::uint32_t>(k8s::LeaderElector::maxLeaseDuration.count());
+  const auto seconds = [](std::uint32_t n) { return std::to_string(n); };
+  if (o.leaseName.empty()) return bad("--lease-name is empty: give the name of a Lease");
+  if (o.leaseSeconds > max) return bad("--lease-seconds is " + seconds(o.leaseSeconds) + ": give at most " + seconds(max));
+  if (o.retrySeconds == 0) return bad("--retry-seconds is 0: give at least 1");
+  if (o.retrySeconds >= o.renewSeconds)
+    return bad("--retry-seconds is " + seconds(o.retrySeconds) + ", but must be less than --renew-seconds, " + seconds(o.renewSeconds));
+  if (o.renewSeconds >= o.leaseSeconds)
+    return bad("--renew-seconds is " + seconds(o.renewSeconds) + ", but must be less than --lease-seconds, " + seconds(o.leaseSeconds) +
+               ": a leader must stop before another starts");
+  return {};
+}
+
+k8s::ElectorOptions electionOf(const Options& o) {
+  k8s::ElectorOptions election;
+  election.ns = o.systemNamespace;
+  election.name = o.leaseName;
+  election.leaseDuration = std::chrono::seconds(o.leaseSeconds);
+  election.renewDeadline = std::chrono::seconds(o.renewSeconds);
+  election.retryPeriod = std::chrono::seconds(o.retrySeconds);
+  return election;
+}
+
 constexpr Choice<backend::ServiceMode> serviceModes[] = {
     {"clusterip", backend::ServiceMode::ClusterIp}, {"headless", backend::ServiceMode::Headless}, {"none", backend::ServiceMode::None}};
 constexpr Choice<int> sidecarModes[] = {{"auto", 0}, {"native", 1}, {"container", 2}};
@@ -83,6 +107,7 @@ constexpr Choice<int> pullPolicies[] = {{"", 0}, {"Always", 0}, {"IfNotPresent",
 
 Result<Settings> makeSettings(const Options& o) {
   if (auto texts = checkTexts(o); !texts) return texts.error();
+  if (auto election = checkElection(o); !election) return election.error();
   if (auto policy = choose("--sidecar-pull-policy", o.sidecarPullPolicy, pullPolicies); !policy) return policy.error();
   const auto service = choose("--service", o.service, serviceModes);
   if (!service) return service.error();
@@ -115,6 +140,7 @@ Result<Settings> makeSettings(const Options& o) {
   s.maxBackoff = std::chrono::seconds(o.maxBackoffSeconds);
   s.concurrency = o.concurrency;
   s.maxQueuedEvents = o.maxQueuedEvents;
+  if (o.leaderElection) s.election = electionOf(o);
   return s;
 }
 

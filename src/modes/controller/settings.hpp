@@ -1,9 +1,12 @@
 #pragma once
 // Settings: the options, checked and in the types of those who use them. Pure. Thread: any.
 
+#include <optional>
+
 #include "backend/builders.hpp"
 #include "backend/decide.hpp"
 #include "backend/events.hpp"
+#include "k8s/leader_elector.hpp"
 #include "modes/controller/options.hpp"
 #include "spawner/result.hpp"
 
@@ -21,6 +24,7 @@ struct Settings {
   Duration maxBackoff = std::chrono::seconds(30);
   std::size_t concurrency = 64;
   std::size_t maxQueuedEvents = 1000;
+  std::optional<k8s::ElectorOptions> election;  // null: off. Its identity is filled by Controller
 };
 
 /// InvalidArgument names the flag, what is wrong with its value, and what it takes.

@@ -23,6 +23,11 @@ TEST_CASE("an option that makes no sense is refused by its flag") {
       {"--concurrency", [](Options& o) { o.concurrency = 0; }},
       {"--kube-timeout-seconds", [](Options& o) { o.kubeTimeoutSeconds = 0; }},
       {"--max-backoff-seconds", [](Options& o) { o.maxBackoffSeconds = 0; }},
+      {"--lease-name", [](Options& o) { o.leaseName = ""; }},
+      {"--lease-seconds", [](Options& o) { o.leaseSeconds = 601; }},
+      {"--renew-seconds", [](Options& o) { o.renewSeconds = 15; }},
+      {"--retry-seconds", [](Options& o) { o.retrySeconds = 10; }},
+      {"--retry-seconds", [](Options& o) { o.retrySeconds = 0; }},
   }));
   Options options;
   CHECK(makeSettings(options).ok());
