@@ -1,5 +1,6 @@
 // Contract: what is special about pods, services, leases and events, and the garbage collector.
 
+#include "k8s/lease.hpp"
 #include "target.hpp"
 
 using namespace spawner;
@@ -69,6 +70,37 @@ TEST_CASE("Contract: leases are made by POST or PUT and replaced only by who kno
   CHECK(t.get(path + "/l").at({"spec", "holderIdentity"}) == "b");
   CHECK(t.remove(path + "/l").status == 200);
   CHECK(t.put(path + "/l", body("d", "")).status == 201);
+}
+
+TEST_CASE("Contract: a Lease as an election uses it", "[contract][integration]") {
+  Target t;
+  const std::string path = "/apis/coordination.k8s.io/v1/namespaces/" + t.ns() + "/leases";
+  CHECK(t.get(path + "/l").status == 404);
+  const std::string created = k8s::newLease(t.ns(), "l", "a", std::chrono::seconds(15), WallTime(std::chrono::hours(500'000)));
+  const Answer made = t.made(path, created);
+  CHECK(t.post(path, created).reason() == "AlreadyExists");
+  const auto watch = t.watch(path + "?watch=1&resourceVersion=" + made.version());
+  const auto read = [&] { return k8s::decodeLease(t.get(path + "/l").body).value(); };
+  const k8s::Lease first = read();
+  CHECK(first.holder == "a");
+  CHECK(first.duration == std::chrono::seconds(15));
+  REQUIRE(t.put(path + "/l", k8s::heldLease(first, "b", std::chrono::seconds(20), WallTime())).status == 200);
+  CHECK(read().transitions == 1);
+  CHECK(t.put(path + "/l", k8s::heldLease(first, "c", std::chrono::seconds(15), WallTime())).reason() == "Conflict");
+  REQUIRE(t.put(path + "/l", k8s::releasedLease(read(), WallTime())).status == 200);
+  CHECK(read().released());
+  CHECK(t.merge(path + "/l", R"({"spec":{"leaseDurationSeconds":0}})").status == 422);
+  CHECK(t.merge(path + "/l", R"({"spec":{"leaseTransitions":-1}})").status == 422);
+  CHECK(t.merge(path + "/l", R"({"spec":{"leaseTransitions":2147483647}})").status == 200);
+  const k8s::Lease last = read();
+  CHECK(k8s::decodeLease(t.put(path + "/l", k8s::heldLease(last, "c", std::chrono::seconds(15), WallTime())).body).value().transitions ==
+        0);
+  CHECK(t.get(path).json.find("items")->size() == 1);
+  CHECK(watch->waitFor(4, "four changes of the Lease").size() == 4);
+  CHECK(t.remove(path + "/l").status == 200);
+  // Deleted meanwhile: the uid that the object carries keeps it from being made anew with an old version.
+  CHECK(t.put(path + "/l", k8s::heldLease(last, "c", std::chrono::seconds(15), WallTime())).status == 409);
+  CHECK(t.get(path + "/l").status == 404);
 }
 
 TEST_CASE("Contract: Events with eventTime name their reporter, and are found by what they are about", "[contract][integration]") {
