@@ -89,6 +89,24 @@ TEST_CASE("an end that two state is one end: the first") {
   CHECK(c.state("spawner-a") == State::Failed);
 }
 
+TEST_CASE("P4: a pod that came late does not become the session's, whatever its node's sweeper tells of it") {
+  Cluster c;
+  c.startReadyController();
+  c.createSlab("spawner-a", {{"ttlSecondsAfterFinished", 100}});
+  c.reachState("spawner-a", State::Scheduled);
+  c.sayReady("spawner-a");
+  const std::string uid = c.slab("spawner-a")->status.podUid;
+  const bool ended = GENERATE(false, true);
+  c.endsPods = false;
+  if (ended) c.saySwept("spawner-a");
+  CHECK(c.sweeper("spawner-a", [&](backend::SweptPod pod) {
+    pod.podUid = "late";
+    return backend::readyPatch(pod, c.loop.wallNow(), c.loop.wallNow() + 1ms);
+  }) == 422);
+  CHECK(c.slab("spawner-a")->status.podUid == uid);
+  CHECK(c.state("spawner-a") == (ended ? State::Swept : State::Ready));
+}
+
 TEST_CASE("P4: a pod that was deleted while no controller looked is not made again once it was recorded") {
   Cluster c;
   c.startReadyController();
