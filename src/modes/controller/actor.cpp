@@ -1,5 +1,7 @@
 #include "modes/controller/actor.hpp"
 
+#include <utility>
+
 #include "backend/decode.hpp"
 #include "backend/status_patch.hpp"
 
@@ -154,8 +156,12 @@ void Actor::run(const JobPtr& job, const backend::PatchStatus& action) {
                                               if (answer) return statusWritten(job, after, *answer);
                                               const ErrorKind kind = answer.error().kind;
                                               if (kind == ErrorKind::NotFound) return finish(job, Outcome::Wait);
-                                              // Conflict: someone wrote in between, often the sweeper; the informer brings it.
-                                              finish(job, Outcome::Retry, kind == ErrorKind::Conflict ? nullptr : &answer.error());
+                                              if (kind != ErrorKind::Conflict) return finish(job, Outcome::Retry, &answer.error());
+                                              // Someone wrote in between, often the sweeper; the informer brings it, or its watch is dead.
+                                              const std::string& version = job->subject.slab->meta.resourceVersion;
+                                              if (std::exchange(job->subject.track->conflictAt, version) == version)
+                                                return run(job, backend::ReadSlab{});
+                                              finish(job, Outcome::Retry);
                                             }));
 }
 

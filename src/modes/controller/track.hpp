@@ -19,6 +19,8 @@ struct Track {
   std::optional<ServiceView> foreignService;
   /// Deletions that were asked for, by uid: the watch tells of them later.
   std::map<std::string, TimePoint> deletions;
+  /// The resourceVersion whose status patch met a conflict: at the second one the object is read, for its watch may be dead.
+  std::string conflictAt;
   bool born = false;  // its creation was watched: its time to Ready is measured
   bool readyMeasured = false;
 };
