@@ -67,6 +67,7 @@ def sections(options, before, measured):
     rows = report.targets(numbers, *ends)
     names = {name for name, of in by_life.items() if name and any(one.resource.startswith("sessionlivedbackends") for one in of)}
     traced = {mode: trace.lives(starts.lives.get(f"session-{mode}", []), by_life, runtime) for mode in report.MODES}
+    beside = {mode: [trace.since_pod(starts.lives.get(f"{who}-{mode}", []), runtime) for who in ("session", "bare")] for mode in report.MODES}
     heads = {mode: f"a start, {mode} sidecar, ms since the object's request came in" for mode in report.MODES}
     heads |= {"late": "an application that starts in 1 to 1.5 s, ms since it listens", "prompt": "one that listens at once, ms since it listens"}
     traced |= {kind: trace.after_listening(starts.lives.get(kind, []), by_life) for kind in ("late", "prompt")}
@@ -79,9 +80,10 @@ def sections(options, before, measured):
         report.requests_table(counted),
         "Requests of our roles that belong to no one session:\n\n" + report.besides_table(audit.besides(requests, names)),
         *[report.trace_table(heads[kind], traced[kind]) for kind in traced if traced[kind]],
+        *[report.beside_table(f"{mode} sidecar, ms since the pod was made, p50", *beside[mode]) for mode in report.MODES],
     ]
     data = {"before": {"busy_percent": before[0], "load": before[1]}, "options": vars(options), "numbers": numbers.as_json(),
-            "targets": rows, "trace": traced,
+            "targets": rows, "trace": traced, "beside": beside,
             "requests": {title: {phase: {" ".join(key): row for key, row in rows.items()} for phase, rows in of.items()}
                          for title, of in counted.items()}}  # fmt: skip
     return "\n\n".join(filter(None, text)), data

@@ -128,20 +128,28 @@ def besides_table(counter):
     return table(("role", "verb", "resource", "in the whole run"), [(*key, number) for key, number in sorted(counter.items())])
 
 
-def trace_table(head, steps_of_lives):
-    """Steps in the order of their medians; those that most lives have."""
+def medians(steps_of_lives):
+    """{step: (p50, p99)} of the steps that most lives have, in the order of their medians."""
     steps = {}
     for life in steps_of_lives:
         for step, at in life.items():
             steps.setdefault(step, []).append(at)
-    usual = {step: values for step, values in steps.items() if len(values) * 2 > len(steps_of_lives)}
-    ordered = sorted(usual, key=lambda step: p50(usual[step]))
+    usual = {step: (p50(values), p99(values)) for step, values in steps.items() if len(values) * 2 > len(steps_of_lives)}
+    return dict(sorted(usual.items(), key=lambda item: item[1]))
+
+
+def trace_table(head, steps_of_lives):
     rows, before = [], 0.0
-    for step in ordered:
-        middle = p50(usual[step])
-        rows.append((step, middle, middle - before, p99(usual[step])))
+    for step, (middle, worst) in medians(steps_of_lives).items():
+        rows.append((step, middle, middle - before, worst))
         before = middle
     return table((head, "p50", "after the step above", "p99"), rows)
+
+
+def beside_table(head, sessions, bare):
+    other = medians(bare)
+    rows = [(step, middle, other[step][0], middle - other[step][0]) for step, (middle, _) in medians(sessions).items() if step in other]
+    return table((head, "session", "bare pod", "difference"), rows)
 
 
 def of_kind(starts, kind, requests_by_name):

@@ -111,3 +111,13 @@ def after_listening(kind_lives, requests_by_name):
         steps |= {"client: told by the status stream": told, "client: sees Ready in a watch": life.wall("ready")}
         result.append({step: (at - life.wall("listening")) * 1000 for step, at in steps.items()})
     return result
+
+
+def since_pod(kind_lives, runtime):
+    """[{step of the runtime: milliseconds since the pod was made}], one for each life: sessions and bare pods can be compared."""
+    result = []
+    for life in kind_lives:
+        made = life.wall("pod" if "pod" in life.at else "object")
+        steps = {**runtime.get(life.name, {}), "pod: Ready": life.wall("pod ready" if "pod ready" in life.at else "ready")}
+        result.append({step: (at - made) * 1000 for step, at in steps.items()})
+    return result
