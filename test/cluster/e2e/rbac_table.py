@@ -16,6 +16,8 @@ ALLOWED = {
         "spawner-system": [
             "create secrets",  # makes the admin key, once (RBAC cannot limit a create to a name)
             "get secrets:spawner-admin-key",
+            "create leases.coordination.k8s.io",  # the election's Lease, once
+            "get,update leases.coordination.k8s.io:spawner-controller",
         ],
     },
     "api": {
@@ -120,5 +122,6 @@ DENIED = [
     (EVERYONE, f"{ALL} priorityclasses.scheduling.k8s.io", [CLUSTER]),
     (EVERYONE, f"{ALL} leases.coordination.k8s.io", ["spawner", "default", "kube-system"]),
     (["api", "sweeper", "gateway", "session"], f"{ALL} leases.coordination.k8s.io", ["spawner-system"]),
-    (["controller"], "list,watch,delete,deletecollection leases.coordination.k8s.io", ["spawner-system"]),
+    (["controller"], "list,watch,patch,delete,deletecollection leases.coordination.k8s.io", ["spawner-system"]),
+    (["controller"], "get,update leases.coordination.k8s.io:another", ["spawner-system"]),
 ]
