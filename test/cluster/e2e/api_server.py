@@ -4,7 +4,7 @@ import http.client
 import json
 import urllib.parse
 
-from harness import Answer
+from cluster import Answer
 
 
 class ApiServer:
