@@ -159,6 +159,10 @@ class FaultyTransport::Streaming : public std::enable_shared_from_this<Streaming
       });
     open();
   }
+  /// The partition is over. TCP would send again what was lost, the end of the stream too; here a stream that lost something breaks off.
+  void healed() {
+    if (lost_) endLater(Duration::zero(), disconnected());
+  }
   void cancel() {
     const auto self = shared_from_this();
     live_ = false;
@@ -195,7 +199,6 @@ class FaultyTransport::Streaming : public std::enable_shared_from_this<Streaming
     if (shared_->faults.partitioned || lost_) {
       // A byte is lost for good: what comes later must not be seen as if nothing were missing.
       if (!std::exchange(lost_, true)) watchSilence();
-      if (!shared_->faults.partitioned) endLater(Duration::zero(), disconnected());
       return;
     }
     queue_.push_back(std::move(item));
@@ -272,7 +275,12 @@ Pending FaultyTransport::stream(TransportRequest request, StreamHandlers handler
   });
 }
 
-void FaultyTransport::setFaults(const Faults& faults) { shared_->faults = faults; }
+void FaultyTransport::setFaults(const Faults& faults) {
+  const bool healed = shared_->faults.partitioned && !faults.partitioned;
+  shared_->faults = faults;
+  if (!healed) return;
+  for (const auto& stream : std::vector(shared_->streams.begin(), shared_->streams.end())) stream->healed();
+}
 const Faults& FaultyTransport::faults() const { return shared_->faults; }
 const FaultyTransport::Counts& FaultyTransport::counts() const { return shared_->counts; }
 
