@@ -33,7 +33,7 @@ class Counts(unittest.TestCase):
             file.write_text("import unittest\n\n\nclass Small(unittest.TestCase):\n    @classmethod\n    def setUpClass(cls):\n"
                             f"        {set_up}\n\n    def test_it(self):\n        pass\n")
             totals = script.Totals()
-            script.run_python(totals, file, pattern)
+            script.run_python(totals, "e2e " + file.stem, file, pattern)
         return totals.passed, totals.failed, totals.skipped
 
     def test_a_class_that_cannot_be_set_up_is_a_failure(self):
