@@ -8,7 +8,6 @@
 #include "base/text.hpp"
 #include "http/router.hpp"
 #include "modes/api/timeline.hpp"
-#include "modes/role/pages.hpp"
 #include "modes/role/sessions.hpp"
 
 namespace spawner::api {
@@ -104,11 +103,6 @@ std::string detailJson(const Options& options, const std::string& name, const Sl
   }
   json["conditions"] = conditionsJson(slab);
   return text(json);
-}
-
-http::Response noSuchSession(const http::RequestHead& head, const std::string& name) {
-  return role::refusal(head, 404, "NotFound", "There is no such session",
-                       "No session is called \"" + name + "\". It may have ended some time ago.");
 }
 
 http::Response busy(std::string_view reason, std::string_view detail, Duration retryAfter) {

@@ -24,8 +24,6 @@ std::string detailJson(const Options& options, const std::string& name, const Sl
 
 /// A failed call to Kubernetes as the answer to a client. what: "the session could not be made".
 http::Response kubeProblem(const Error& error, const std::string& what);
-/// 404 for a name that no session has.
-http::Response noSuchSession(const http::RequestHead& head, const std::string& name);
 /// 503 with Retry-After (whole seconds, at least one).
 http::Response busy(std::string_view reason, std::string_view detail, Duration retryAfter = std::chrono::seconds(1));
 

@@ -6,18 +6,9 @@
 #include "modes/api/api_impl.hpp"
 #include "modes/api/timeline.hpp"
 #include "modes/role/pages.hpp"
+#include "modes/role/session_answers.hpp"
 
 namespace spawner::api {
-
-namespace {
-
-http::Response ended(const http::RequestHead& head, const Slab& slab) {
-  const EndInfo end = role::endOf(slab);
-  const bool failed = slab.state() == State::Failed;
-  return role::refusal(head, 410, end.reason, failed ? "The session failed" : "The session has ended", end.message);
-}
-
-}  // namespace
 
 void ApiImpl::withSession(CallPtr call, const Parameters& parameters,
                           std::function<void(CallPtr, const std::string&, const role::SlabPtr&)> then) {
@@ -30,7 +21,7 @@ void ApiImpl::withSession(CallPtr call, const Parameters& parameters,
     if (!waited) return;
     if (slab) return then(std::move(waited), name, *slab);
     if (slab.error().kind != ErrorKind::NotFound) return waited->respond(kubeProblem(slab.error(), "the session could not be looked up"));
-    http::Response answer = noSuchSession(waited->head(), name);
+    http::Response answer = role::noSuchSession(waited->head(), name);
     waited->respond(std::move(answer));
   }));
 }
@@ -62,7 +53,7 @@ void ApiImpl::readiness(CallPtr call, const Parameters& parameters) {
   withSession(std::move(call), parameters, [this](CallPtr found, const std::string& name, const role::SlabPtr& slab) {
     const State state = slab->state();
     if (isTerminal(state)) {
-      http::Response answer = ended(found->head(), *slab);
+      http::Response answer = role::sessionEnded(found->head(), *slab);
       return found->respond(std::move(answer));
     }
     if (state != State::Ready) {

@@ -7,6 +7,7 @@
 #include "modes/api/api_impl.hpp"
 #include "modes/api/spawn.hpp"
 #include "modes/api/spawn_request.hpp"
+#include "modes/role/session_answers.hpp"
 
 namespace spawner::api {
 
@@ -101,7 +102,7 @@ void ApiImpl::remove(CallPtr call, const Parameters& parameters) {
     const EndInfo end = role::endOf(*known);
     return call->respond(http::problem(410, end.reason, end.message));
   }
-  if (!isDns1035Label(sessions.objectName(name))) return call->respond(noSuchSession(call->head(), name));
+  if (!isDns1035Label(sessions.objectName(name))) return call->respond(role::noSuchSession(call->head(), name));
   if (waiting.full()) return call->respond(busy("Busy", "too many requests wait for Kubernetes"));
   k8s::DeleteOptions which;
   if (known) which.uid = known->meta.uid;  // this incarnation, not one made meanwhile under the same name
@@ -113,7 +114,7 @@ void ApiImpl::remove(CallPtr call, const Parameters& parameters) {
 }
 
 void ApiImpl::removed(const std::string& name, http::Call& call, const Result<std::string>& answer) {
-  if (!answer && answer.error().kind == ErrorKind::NotFound) return call.respond(noSuchSession(call.head(), name));
+  if (!answer && answer.error().kind == ErrorKind::NotFound) return call.respond(role::noSuchSession(call.head(), name));
   if (!answer) return call.respond(kubeProblem(answer.error(), "the session could not be deleted"));
   context.log.info("session deleted on request", {{"name", name}, {"peer", call.peer()}});
   // 202: its pod ends within its termination grace period.

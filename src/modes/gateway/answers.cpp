@@ -7,7 +7,7 @@
 #include "modes/gateway/pages/landing.hpp"
 #include "modes/role/host_check.hpp"
 #include "modes/role/pages.hpp"
-#include "modes/role/sessions.hpp"
+#include "modes/role/session_answers.hpp"
 
 namespace spawner::gateway {
 
@@ -56,14 +56,7 @@ std::string startUrl(const Options& options, const Route& route) {
 http::Response unknown(const http::RequestHead& head, const Route& route, const std::string& startUrl) {
   if (route.name.empty())
     return role::refusal(head, 404, "NotFound", "There is nothing here", "This address is not known to Spawner.", startUrl);
-  return role::refusal(head, 404, "NotFound", "There is no such session",
-                       "No session is called \"" + route.name + "\". It may have ended some time ago.", startUrl);
-}
-
-http::Response ended(const http::RequestHead& head, const Slab& slab, const std::string& startUrl) {
-  const EndInfo end = role::endOf(slab);
-  const bool failed = slab.state() == State::Failed;
-  return role::refusal(head, 410, end.reason, failed ? "The session failed" : "The session has ended", end.message, startUrl);
+  return role::noSuchSession(head, route.name, startUrl);
 }
 
 http::Response wrongHost(const http::RequestHead& head) {

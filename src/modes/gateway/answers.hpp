@@ -19,8 +19,6 @@ http::Response redirect(const std::string& location);
 std::string startUrl(const Options& options, const Route& route);
 /// 404: no such session, or no such page.
 http::Response unknown(const http::RequestHead& head, const Route& route, const std::string& startUrl);
-/// 410 with the reason.
-http::Response ended(const http::RequestHead& head, const Slab& slab, const std::string& startUrl);
 /// 421: the host name is not ours.
 http::Response wrongHost(const http::RequestHead& head);
 /// 503: the session is not Ready; the page for browsers waits. slab may be null.

@@ -5,6 +5,7 @@
 #include "modes/gateway/answers.hpp"
 #include "modes/gateway/gateway_impl.hpp"
 #include "modes/role/pages.hpp"
+#include "modes/role/session_answers.hpp"
 #include "proxy/respond.hpp"
 
 namespace spawner::gateway {
@@ -68,7 +69,7 @@ void Gateway::found(ExchangePtr exchange, Route route, const role::SlabPtr& slab
   if (setup_.api && route.prefix.empty() && head.path() == statusStreamPath(route.name))
     return toApi(std::move(exchange), "/backend/" + route.name + "/status/stream");
   if (isTerminal(state)) {
-    auto response = ended(head, *slab, startUrl(setup_.options, route));
+    auto response = role::sessionEnded(head, *slab, startUrl(setup_.options, route));
     return refuse(std::move(exchange), std::move(response));
   }
   if (!role::isNavigation(head)) return hold(std::move(exchange), std::move(route));

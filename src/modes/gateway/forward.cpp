@@ -3,6 +3,7 @@
 
 #include "modes/gateway/answers.hpp"
 #include "modes/gateway/gateway_impl.hpp"
+#include "modes/role/session_answers.hpp"
 #include "spawner/names.hpp"
 
 namespace spawner::gateway {
@@ -61,7 +62,7 @@ void Gateway::sessionFailed(ExchangePtr exchange, const Route& route, const Side
   const http::RequestHead& head = exchange->head();
   const std::string start = startUrl(setup_.options, route);
   auto response = !slab                       ? unknown(head, route, start)
-                  : isTerminal(slab->state()) ? ended(head, *slab, start)
+                  : isTerminal(slab->state()) ? role::sessionEnded(head, *slab, start)
                                               : unreachable(head, sidecar, failure);
   answer(std::move(exchange), std::move(response));
 }
