@@ -1,5 +1,6 @@
 #include "loop/sim_loop.hpp"
 
+#include <string>
 #include "base/crypto.hpp"
 #include "base/die.hpp"
 #include "loop/timer_heap.hpp"
@@ -22,6 +23,7 @@ struct SimLoop::Impl {
   TimePoint now = origin;
   Duration wallJumps{};
   std::uint64_t steps = 0;
+  std::uint64_t stepsNow = 0;  // without time having passed
   bool running = false;
   bool stopping = false;
 
@@ -36,7 +38,11 @@ struct SimLoop::Impl {
 bool SimLoop::Impl::step() {
   if (events.empty()) return false;
   if (running) die("SimLoop: a call-back ran the loop that runs it");
-  now = events.nextDue();
+  const TimePoint due = events.nextDue();
+  stepsNow = due > now ? 0 : stepsNow + 1;
+  if (stepsNow > SimLoop::maxStepsAtOnce)
+    die("SimLoop: " + std::to_string(stepsNow) + " events at one instant: something goes on without ever waiting");
+  now = due;
   ++steps;
   Task task = events.pop();
   running = true;

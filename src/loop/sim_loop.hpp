@@ -12,6 +12,10 @@ namespace spawner {
 /// Thread: one. Time starts at a fixed origin and moves only in step()/runFor()/runUntil().
 class SimLoop final : public Loop {
  public:
+  /// More events than this without time moving, and the process ends with a word: two parties that answer each other at once would never
+  /// end.
+  static constexpr std::uint64_t maxStepsAtOnce = 1'000'000;
+
   explicit SimLoop(std::uint64_t seed);
   ~SimLoop() override;
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "support/last_words.hpp"
 
 using namespace spawner;
 using namespace std::chrono_literals;
@@ -197,4 +198,14 @@ TEST_CASE("sim loop: a million events of a thousand timers that are armed again"
   for (std::size_t i = 0; i < timers.size(); ++i) arm(i);
   CHECK(loop.runUntil([&] { return ran >= 1000000; }, 1h));
   CHECK(loop.steps() == ran);
+}
+
+TEST_CASE("SimLoop: what goes on without ever waiting ends the process with a word", "[loop][integration]") {
+  const std::string said = test::lastWords([] {
+    SimLoop loop(1);
+    std::function<void()> again = [&] { loop.post([&] { again(); }); };
+    again();
+    loop.runFor(std::chrono::seconds(1));
+  });
+  CHECK(said.find("at one instant") != std::string::npos);
 }
