@@ -170,6 +170,22 @@ TEST_CASE("A partition: calls time out, streams fall silent, and one that lost d
   CHECK(f.done(requestFor("GET", slabsPath)).status() == 200);
 }
 
+TEST_CASE("A partition that swallows the end of a stream does not leave it silent for ever", "[cluster]") {
+  FaultyFixture f;
+  Follower watch;
+  watch.open(f.faulty, requestFor("GET", std::string(slabsPath) + "?watch=true&timeoutSeconds=5"));
+  f.settle();
+  Faults cut;
+  cut.partitioned = true;
+  f.faulty.setFaults(cut);
+  f.settle(std::chrono::seconds(30));  // the server ended the watch meanwhile
+  CHECK_FALSE(watch.end);
+  f.faulty.setFaults({});
+  f.settle();
+  REQUIRE(watch.end);
+  CHECK(watch.end->error().kind == ErrorKind::Disconnected);
+}
+
 TEST_CASE("Nothing calls back after its Pending or the transport is gone", "[cluster]") {
   Faults faults;
   faults.delay = 0.7;

@@ -43,6 +43,12 @@ class Refusals(unittest.TestCase):
         self.assertIn("--image", done.stderr)
         self.assertIn("NAME=COMMAND", done.stderr)
 
+    def test_an_image_given_twice_and_a_landing_image_that_is_none_are_refused(self):
+        done = self.run_dev("--listen", "127.0.0.1:0", "--image", BOARD, "--image", BOARD)
+        self.assertEqual((done.returncode, "given twice" in done.stderr), (1, True), done.stderr)
+        done = self.run_dev("--listen", "127.0.0.1:0", "--image", BOARD, "--landing-image", "other")
+        self.assertEqual((done.returncode, "--landing-image other" in done.stderr), (1, True), done.stderr)
+
     def test_listening_for_other_machines_warns(self):
         with tempfile.TemporaryDirectory() as state:
             process = subprocess.Popen([str(SPAWNER), "dev", "--state-dir", state, "--listen", "0.0.0.0:0"], stderr=subprocess.PIPE,

@@ -32,6 +32,8 @@ class WatchedTransport final : public Transport {
   std::function<Fate(const Asked&)> fate;
   /// Instead of the server: an answer of the test's. Empty or null: the server's.
   std::function<std::unique_ptr<TransportResponse>(const Asked&)> answer;
+  /// True for the target of a watch that is dead: open, and nothing comes. Empty: none is.
+  std::function<bool(const std::string& target)> deadWatch;
 
   [[nodiscard]] std::size_t count(std::string_view method, std::string_view part) const {
     std::size_t n = 0;
@@ -54,6 +56,10 @@ class WatchedTransport final : public Transport {
     return inner_.call(std::move(request), std::move(done));
   }
   Pending stream(TransportRequest request, StreamHandlers handlers) override {
+    auto onData = [this, target = request.target, inner = std::move(handlers.onData)](std::string_view bytes) mutable {
+      if (inner && !(deadWatch && deadWatch(target))) inner(bytes);
+    };
+    handlers.onData = std::move(onData);
     return inner_.stream(std::move(request), std::move(handlers));
   }
 

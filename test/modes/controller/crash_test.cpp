@@ -74,6 +74,27 @@ TEST_CASE("two controllers at once make one pod and one service, and agree") {
   }
 }
 
+TEST_CASE("a controller whose watch is dead learns of an end by the conflicts that it meets, and does not fight another one") {
+  Cluster c;
+  c.startReadyController();
+  c.createSlab("spawner-a", {{"ttlSecondsAfterFinished", 1000}});
+  c.reachState("spawner-a", State::Scheduled);
+  c.sayReady("spawner-a");
+  c.loop.runFor(1s);
+  bool dead = true;
+  c.kube.deadWatch = [&dead](const std::string& target) { return dead && target.find("sessionlivedbackends") != std::string::npos; };
+  REQUIRE(c.saySwept("spawner-a") == 200);
+  const std::size_t before = c.kube.asked.size();
+  REQUIRE(c.ask("DELETE", Cluster::servicePath("spawner-a"))["_status"] == 200);  // the other controller cleans up
+  c.eventually(
+      "pod and service are gone", [&] { return c.pod("spawner-a").is_null() && c.service("spawner-a").is_null(); }, 60s);
+  c.loop.runFor(60s);
+  CHECK(c.service("spawner-a").is_null());
+  CHECK(c.podsOf.begin()->second.size() == 1);
+  CHECK(c.kube.asked.size() - before < 20);
+  dead = false;
+}
+
 TEST_CASE("an end that two state is one end: the first") {
   Cluster c;
   c.startReadyController();
