@@ -60,7 +60,6 @@ inline constexpr std::string_view listensOnPortCondition = "spawner.dev/ListensO
 inline constexpr std::string_view spawnIdAnnotation = "spawner.dev/spawn-id";  // on the slab, by the API: makes a repeated POST safe
 inline constexpr std::string_view spawnBodyAnnotation =
     "spawner.dev/spawn-body";  // the same: SHA-256 of the request, to tell a reused Idempotency-Key
-
 inline constexpr std::string_view submittedAnnotation =
     "spawner.dev/submitted-at";  // the same: RFC 3339 with microseconds, for creationTimestamp has whole seconds
 

@@ -13,7 +13,7 @@ struct Suffix {
   std::string_view text;
   double factor;
 };
-constexpr std::array<Suffix, 15> suffixes = {{{"", 1},
+constexpr std::array<Suffix, 16> suffixes = {{{"", 1},
                                               {"n", 1e-9},
                                               {"u", 1e-6},
                                               {"m", 1e-3},
@@ -27,13 +27,12 @@ constexpr std::array<Suffix, 15> suffixes = {{{"", 1},
                                               {"Mi", 1048576.0},
                                               {"Gi", 1073741824.0},
                                               {"Ti", 1099511627776.0},
-                                              {"Pi", 1125899906842624.0}}};
-constexpr double exbi = 1152921504606846976.0;
+                                              {"Pi", 1125899906842624.0},
+                                              {"Ei", 1152921504606846976.0}}};
 
 bool isDigit(char c) { return c >= '0' && c <= '9'; }
 
 std::optional<double> factorOf(std::string_view suffix) {
-  if (suffix == "Ei") return exbi;
   const auto known = std::ranges::find(suffixes, suffix, &Suffix::text);
   if (known != suffixes.end()) return known->factor;
   if (suffix[0] != 'e' && suffix[0] != 'E') return std::nullopt;

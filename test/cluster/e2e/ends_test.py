@@ -51,7 +51,8 @@ class Ends(Together):
     def test_an_exit_code_and_the_end_of_the_log_are_told(self):
         end = self.end_of(self.spawn("exit 3 cannot open notes.db"), "Failed", "Error")
         self.assertEqual(end["exitCode"], 3)
-        self.assertIn("cannot open notes.db", end["message"])
+        self.assertIn("cannot open notes.db", end["log"])
+        self.assertNotIn("notes.db", end["message"], "users of the application read it")
 
     def test_an_exit_after_ready_is_told(self):
         session = self.spawn("").ready()
