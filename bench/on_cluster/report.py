@@ -37,6 +37,8 @@ class Numbers:
         self.pod_created = {mode: times(f"session-{mode}", "object", "pod") for mode in MODES}
         self.ready = {mode: times(f"session-{mode}", "sent", "ready") for mode in MODES}
         self.bare = {mode: times(f"bare-{mode}", "sent", "ready") for mode in MODES}
+        self.pair_created = {mode: times(f"pair-{mode}", "sent", "pod") for mode in MODES}
+        self.pair = {mode: times(f"pair-{mode}", "sent", "ready") for mode in MODES}
         self.after_pod = {mode: times(f"session-{mode}", "pod ready", "ready") for mode in MODES}
         self.told = {kind: times(kind, "listening", "told") for kind in ("late", "prompt")}
         self.bursts = bursts.results
@@ -57,6 +59,8 @@ def starts_table(n):
             (f"{mode}: object → pod created", n.pod_created[mode]),
             (f"{mode}: object → Ready", n.ready[mode]),
             (f"{mode}: bare pod → Ready", n.bare[mode]),
+            (f"{mode}: Service and Pod by hand → pod created", n.pair_created[mode]),
+            (f"{mode}: Service and Pod by hand → pod Ready", n.pair[mode]),
             (f"{mode}: pod Ready → session Ready", n.after_pod[mode]),
         ]
     rows += [
@@ -70,12 +74,11 @@ def targets(n, requests_start, requests_end):
     """(what, measured, limit, held)"""
     rows = []
     for mode in MODES:
-        if n.pod_created[mode] and n.bare[mode] and n.round_trips:
+        if n.pod_created[mode] and n.bare[mode] and n.pair[mode] and n.round_trips:
+            ratio = p50(n.pod_created[mode]) / p50(n.pair_created[mode])
+            rows.append((f"object → pod created, in two round trips: Service and Pod by hand ({mode})", f"{ratio:.2f}", "1.5", ratio <= 1.5))
             ratio = p50(n.pod_created[mode]) / (2 * n.round_trip())
-            rows.append((f"object → pod created, in two round trips ({mode})", f"{ratio:.2f}", "1.5", ratio <= 1.5))
-            both = p50(n.round_trips["create Service"]) + p50(n.round_trips["create Pod"])
-            ratio = p50(n.pod_created[mode]) / both
-            rows.append((f"… in one creation of a Service and one of a Pod ({mode})", f"{ratio:.2f}", "1.5", ratio <= 1.5))
+            rows.append((f"… in two creations of a ConfigMap ({mode})", f"{ratio:.2f}", "1.5", ratio <= 1.5))
             above = p50(n.ready[mode]) - p50(n.bare[mode])
             rows.append((f"object → Ready above the bare pod's, p50 ({mode})", f"{above:+.1f} ms", "+30 ms", above <= 30))
     if n.told["late"]:

@@ -60,7 +60,7 @@ class Starts:
                     self._round(mode)
 
     def _round(self, mode):
-        steps = [lambda: self.session(f"session-{mode}"), lambda: self.bare(mode)]
+        steps = [lambda: self.session(f"session-{mode}"), lambda: self.bare(mode), lambda: self.pair(mode)]
         random.shuffle(steps)  # neither always runs in the other's wake
         for step in steps:
             step()
@@ -119,6 +119,22 @@ class Starts:
         self.pods.wait([life.name], "gone", END_SECONDS)
         self._keep(life)
         self._time("create Pod", life.ms("sent", "object"))
+
+    def pair(self, mode):
+        """The same two objects that the controller makes, one after the other, by hand: the round trips that it cannot do without."""
+        life = Life(self.name(f"pair-{mode}"), f"pair-{mode}")
+        service, pod = objects.service(life.name, self.service_model), objects.bare_pod(life.name, self.models[mode])
+        life.at["sent"] = time.monotonic()
+        self.api.call("POST", objects.SERVICES, service)
+        self.api.call("POST", objects.PODS, pod)
+        life.at["object"] = time.monotonic()
+        life.at["ready"] = self.pods.wait([life.name], "ready", START_SECONDS)[life.name]
+        life.at["pod"] = self.pods.wait([life.name], "made")[life.name]
+        for path in (objects.SERVICES, objects.PODS):
+            self.api.call("DELETE", f"{path}/{life.name}")
+        self.pods.wait([life.name], "gone", END_SECONDS)
+        self.services.wait([life.name], "gone", END_SECONDS)
+        self._keep(life)
 
     def measure_round_trips(self):
         name = self.name("trip")

@@ -16,7 +16,7 @@ START = re.compile(r'StartContainer for "([^"]+)"')
 
 def runtime_lines(logs):
     """(seconds since 1970, message) of each containerd's log."""
-    for path in sorted(logs.rglob("containerd*.log")):
+    for path in sorted(logs.rglob("*containerd.log")):
         with open(path, encoding="utf-8", errors="replace") as lines:
             for match in filter(None, map(LINE.search, lines)):
                 yield wall(match[1]), match[2].replace('\\"', '"')

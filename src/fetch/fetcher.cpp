@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "fetch/libcurl.hpp"
 #include "fetch/transfer.hpp"
 
 namespace spawner::fetch {
@@ -230,7 +231,7 @@ struct HttpTransport::Impl : std::enable_shared_from_this<HttpTransport::Impl> {
 Result<std::unique_ptr<HttpTransport>> HttpTransport::make(Loop& loop, HttpTransportOptions options) {
   if (!options.baseUrl.empty())
     if (Result<void> checked = checkBaseUrl(options.baseUrl); !checked) return checked.error();
-  initialiseCurl();
+  if (Result<void> loaded = loadLibcurl(); !loaded) return loaded.error();
   return std::unique_ptr<HttpTransport>(new HttpTransport(std::make_shared<Impl>(loop, std::move(options))));
 }
 

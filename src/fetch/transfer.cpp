@@ -1,16 +1,9 @@
 // The answer as it comes, and libcurl's failures in our words.
 #include "fetch/transfer.hpp"
 
-#include <mutex>
-
 #include "base/text.hpp"
 
 namespace spawner::fetch {
-
-void initialiseCurl() {
-  static std::once_flag once;
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-}
 
 ErrorKind kindOf(CURLcode code) {
   switch (code) {

@@ -80,9 +80,6 @@ struct Transfer : std::enable_shared_from_this<Transfer> {
   void setTls(CURL* handle) const;
 };
 
-/// Initialises libcurl, once a process.
-void initialiseCurl();
-
 /// The kind of a libcurl failure. REQUIRES: code is not CURLE_OK.
 ErrorKind kindOf(CURLcode code);
 
