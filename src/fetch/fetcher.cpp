@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "fetch/libcurl.hpp"
 #include "fetch/transfer.hpp"
 
 namespace spawner::fetch {

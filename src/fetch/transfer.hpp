@@ -8,9 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include <curl/curl.h>
-
 #include "fetch/fetcher.hpp"
+#include "fetch/libcurl.hpp"
 
 namespace spawner::fetch {
 
