@@ -112,6 +112,12 @@ class Visitor:
         self.board.close()
 
 
+def visitors(world, count, **fields):
+    """Users who come as soon as their sessions are Ready, each by himself: one that waits for another's might find his own swept."""
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        return list(pool.map(lambda _: Visitor(spawn(world, **fields)), range(count)))
+
+
 class Arrivals(threading.Thread):
     """New sessions one after another, until told to stop."""
 

@@ -10,7 +10,7 @@ import unittest
 
 import faults
 from cluster import ROLES, SYSTEM
-from faults import Arrivals, Visitor
+from faults import Arrivals
 from harness import request, wait_for
 from together import the_world
 
@@ -31,7 +31,7 @@ class RoleFaults(unittest.TestCase):
         self.chance = random.Random(f"{SEED}-{self._testMethodName}")
         self.visitors, self.idle = [], []
         self.addCleanup(self.sweep_up)
-        self.visitors = [Visitor(session) for session in [faults.spawn(self.world, gracePeriodSeconds=GRACE) for _ in range(IN_USE)]]
+        self.visitors = faults.visitors(self.world, IN_USE, gracePeriodSeconds=GRACE)
         self.idle = [faults.spawn(self.world, gracePeriodSeconds=600) for _ in range(IDLE)]
         for session in self.idle:
             session.ready(60)
@@ -174,7 +174,7 @@ class RoleFaults(unittest.TestCase):
         wait_for("the second sweeper to be Ready", lambda: self.cluster.get(f"{path}/spawner-second")["status"].get("numberReady"), 60)
         for visitor in self.visitors:
             visitor.leave()  # sessions that both have followed from the beginning, and not only these, are to be seen
-        self.visitors = [Visitor(session) for session in [faults.spawn(self.world, gracePeriodSeconds=GRACE) for _ in range(IN_USE)]]
+        self.visitors = faults.visitors(self.world, IN_USE, gracePeriodSeconds=GRACE)
         self.under(lambda: None)
         for visitor in self.visitors:
             swept = [event["message"] for event in visitor.session.events() if event["reason"] == "Swept"]
