@@ -11,7 +11,7 @@ from .installation import SYSTEM
 
 ROLES = ("api", "controller", "sweeper", "gateway")
 ACCOUNT = f"system:serviceaccount:{SYSTEM}:spawner-"
-END_BEGINS_SECONDS = 0.5  # after Ready: what comes later belongs to the end. The grace period is a second
+END_BEGINS_SECONDS = 0.8  # after Ready: what comes later belongs to the end. Events wait half a second, the grace period is a second
 
 
 def wall(text):

@@ -37,6 +37,7 @@ std::string suffixOf(const ObjectReference& about, std::string_view type, std::s
 struct Item {
   std::string ns;
   std::string json;
+  TimePoint due{};
   int tries = 0;
   Backoff backoff;
 };
@@ -60,12 +61,25 @@ struct EventRecorder::Impl {
       if (counts.dropped++ == 0) log.warn("events are dropped, the queue is full", {{"maxQueued", options.maxQueued}});
       return;
     }
+    item.due = loop.now() + options.hold;
     waiting.push_back(std::move(item));
     pump();
   }
   void pump() {
+    if (held() == 0 && flushed) flushLimit = loop.after(Duration::zero(), [this] { endFlush(); });
     if (pumping.active() || waiting.empty() || sending.size() >= options.concurrency) return;
-    pumping = loop.after(Duration::zero(), [this] { sendNext(); });
+    const Duration left = flushed ? Duration::zero() : waiting.front().due - loop.now();
+    pumping = loop.after(std::max(left, Duration::zero()), [this] { sendNext(); });
+  }
+  void flush(Task done) {
+    flushed = std::move(done);
+    flushLimit = loop.after(maxFlush, [this] { endFlush(); });
+    pumping.cancel();
+    pump();
+  }
+  void endFlush() {
+    if (held() > 0) log.warn("events are lost with the end of this process", {{"events", held()}});
+    std::exchange(flushed, nullptr)();
   }
   /// There is an item and room for it: after pump() only this takes either.
   void sendNext() {
@@ -104,13 +118,14 @@ struct EventRecorder::Impl {
     resting_ = std::move(item);
     timer = loop.after(delay, [this, id] {
       auto node = resting.extract(id);
-      waiting.push_back(std::move(node.mapped().first));
+      waiting.push_front(std::move(node.mapped().first));  // it was due before those that were never tried
       pump();
     });
   }
 
   static constexpr std::size_t maxTold = 100;
   static constexpr Duration maxRetryAfter = std::chrono::minutes(1);
+  static constexpr Duration maxFlush = std::chrono::seconds(2);
 
   Loop& loop;
   Client& client;
@@ -125,6 +140,8 @@ struct EventRecorder::Impl {
   std::map<std::uint64_t, std::pair<Item, Pending>> sending;
   std::map<std::uint64_t, std::pair<Item, Timer>> resting;
   Timer pumping;
+  Task flushed;  // of flush()
+  Timer flushLimit;
 };
 
 EventRecorder::EventRecorder(Loop& loop, Client& client, Random& random, EventRecorderOptions options, Logger log)
@@ -157,8 +174,10 @@ void EventRecorder::record(const ObjectReference& about, std::string_view type, 
       {"reportingComponent", options.component},
       {"reportingInstance", shortened(options.instance.empty() ? options.component : options.instance, maxWordBytes)},
   };
-  impl_->enqueue(Item{ns, event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), 0, Backoff()});
+  impl_->enqueue(Item{ns, event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace), {}, 0, Backoff()});
 }
+
+void EventRecorder::flush(Task done) { impl_->flush(std::move(done)); }
 
 EventRecorder::Counts EventRecorder::counts() const { return impl_->counts; }
 std::size_t EventRecorder::queued() const { return impl_->held(); }

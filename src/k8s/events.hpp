@@ -1,6 +1,6 @@
 #pragma once
-// EventRecorder: Kubernetes Events on an object, in a lane of low priority: they never delay a state, are bounded, dropped under load, and
-// counted.
+// EventRecorder: Kubernetes Events on an object, in a lane of low priority: they never delay a state, are held for a moment in which a
+// session starts, bounded, dropped under load, and counted.
 
 #include <cstdint>
 #include <memory>
@@ -25,6 +25,7 @@ struct EventRecorderOptions {
   double ratePerSecond = 50;
   double burst = 200;
   int tries = 3;
+  Duration hold{};  // how long each waits before it is sent; it says the time at which it was recorded
 };
 
 /// Owner: a role. Thread: the loop's.
@@ -35,6 +36,8 @@ class EventRecorder {
   /// The same news of the same object, told again or by another process, is one Event (it has one name).
   /// type: "Normal" or "Warning". reason: the state's name or an end reason; action = reason. Returns at once.
   void record(const ObjectReference& about, std::string_view type, std::string_view reason, std::string_view message);
+  /// Sends what is held at once, and calls `done`, in a later turn, when that is over or after two seconds. Once, before the end of a role.
+  void flush(Task done);
   struct Counts {
     std::uint64_t sent = 0, dropped = 0, failed = 0;
   };

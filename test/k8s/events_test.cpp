@@ -193,3 +193,66 @@ TEST_CASE("destroyed, it cancels what is under way and sends nothing more") {
   f.loop.runFor(1min);
   CHECK(f.transport.requests() == 2);
 }
+
+TEST_CASE("Events are held for a moment, in order, and say when it was") {
+  k8s::EventRecorderOptions options;
+  options.hold = 500ms;
+  EventsFixture f(options);
+  f.record("s1");
+  f.loop.runFor(300ms);
+  f.record("s2");
+  f.loop.runFor(199ms);
+  CHECK(f.transport.requests() == 0);
+  f.loop.runFor(2ms);
+  REQUIRE(f.transport.requests() == 1);
+  const json first = json::parse(f.transport.next()->request.body);
+  CHECK(first["involvedObject"]["name"] == "s1");
+  CHECK(first["eventTime"] == "2026-01-01T00:00:00.000000Z");
+  f.loop.runFor(298ms);
+  CHECK(f.transport.requests() == 1);
+  f.loop.runFor(2ms);
+  CHECK(json::parse(f.transport.next()->request.body)["involvedObject"]["name"] == "s2");
+}
+
+TEST_CASE("what is held goes out before the end of a role") {
+  k8s::EventRecorderOptions options;
+  options.hold = 500ms;
+  EventsFixture f(options);
+  for (const char* name : {"s1", "s2", "s3"}) f.record(name);
+  bool done = false;
+  f.recorder->flush([&] { done = true; });
+  CHECK_FALSE(done);
+  f.loop.runFor(1ms);
+  CHECK(f.transport.requests() == 2);  // as many at once as ever
+  f.transport.next()->respond(201, "{}");
+  f.loop.runFor(1ms);
+  f.transport.next()->respond(201, "{}");
+  CHECK_FALSE(done);
+  f.loop.runFor(1ms);
+  f.transport.next()->respond(201, "{}");
+  f.loop.runFor(1ms);
+  CHECK(done);
+  CHECK(f.recorder->counts().sent == 3);
+}
+
+TEST_CASE("the end of a role waits two seconds for Events that are not answered, and says that they are lost") {
+  EventsFixture f;
+  f.record();
+  bool done = false;
+  f.recorder->flush([&] { done = true; });
+  f.loop.runFor(1990ms);
+  CHECK_FALSE(done);
+  f.loop.runFor(20ms);
+  CHECK(done);
+  REQUIRE_FALSE(f.log->lines.empty());
+  CHECK(f.log->lines.back().find("events are lost") != std::string::npos);
+}
+
+TEST_CASE("a role with nothing to tell ends at once") {
+  EventsFixture f;
+  bool done = false;
+  f.recorder->flush([&] { done = true; });
+  CHECK_FALSE(done);  // in a later turn
+  f.loop.runFor(1ms);
+  CHECK(done);
+}

@@ -38,6 +38,8 @@ void addOptions(role::CommandLine& line, Options& o) {
               "Longest wait between failing tries for one object");
   line.number("--max-queued-events", o.maxQueuedEvents, "SPAWNER_MAX_QUEUED_EVENTS",
               "Kubernetes Events that may wait; beyond, they are dropped and counted");
+  line.number("--event-hold-ms", o.eventHoldMs, "SPAWNER_EVENT_HOLD_MS",
+              "How long an Event waits, so that its writing takes nothing from a session's start");
   line.group("Leader election");
   line.onOff("--leader-election", o.leaderElection, "SPAWNER_LEADER_ELECTION",
              "on: of several controllers one acts, by a Lease; off: all do");

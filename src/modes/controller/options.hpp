@@ -35,6 +35,7 @@ struct Options {
   std::size_t concurrency = 64;             // --concurrency: objects worked on at once
   std::uint32_t maxBackoffSeconds = 30;     // --max-backoff-seconds: between failing tries for one object
   std::size_t maxQueuedEvents = 1000;       // --max-queued-events: beyond, Events are dropped and counted
+  std::uint32_t eventHoldMs = 500;          // --event-hold-ms: an Event is sent so much later
 
   bool leaderElection = false;                   // --leader-election: of several replicas one acts
   std::string leaseName = "spawner-controller";  // --lease-name: the Lease in --system-namespace

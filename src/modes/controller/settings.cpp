@@ -140,6 +140,7 @@ Result<Settings> makeSettings(const Options& o) {
   s.maxBackoff = std::chrono::seconds(o.maxBackoffSeconds);
   s.concurrency = o.concurrency;
   s.maxQueuedEvents = o.maxQueuedEvents;
+  s.eventHold = std::chrono::milliseconds(o.eventHoldMs);
   if (o.leaderElection) s.election = electionOf(o);
   return s;
 }

@@ -24,6 +24,7 @@ struct Settings {
   Duration maxBackoff = std::chrono::seconds(30);
   std::size_t concurrency = 64;
   std::size_t maxQueuedEvents = 1000;
+  Duration eventHold{};
   std::optional<k8s::ElectorOptions> election;  // null: off. Its identity is filled by Controller
 };
 

@@ -10,6 +10,7 @@ k8s::EventRecorderOptions recorderOptions(const Settings& settings) {
   options.component = names::reportingComponent;
   options.instance = settings.instance;
   options.maxQueued = settings.maxQueuedEvents;
+  options.hold = settings.eventHold;
   return options;
 }
 
@@ -152,7 +153,7 @@ void Worker::stop(Task done) {
 
 void Worker::finishStop() {
   if (!stopped_ || !rounds_.empty()) return;
-  tellStopped_ = context_.loop.after(Duration::zero(), [done = std::exchange(stopped_, nullptr)]() mutable { done(); });
+  events_.flush(std::exchange(stopped_, nullptr));
 }
 
 }  // namespace spawner::controller

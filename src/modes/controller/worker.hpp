@@ -63,7 +63,6 @@ class Worker {
   Actor actor_;
   bool stopping_ = false;
   Task stopped_;
-  Timer tellStopped_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

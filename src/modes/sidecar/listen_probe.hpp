@@ -1,5 +1,5 @@
 #pragma once
-// ListenProbe: looks again and again whether the application listens: every 5 ms at first, slower later. Owner: the data plane.
+// ListenProbe: looks again and again whether the application listens: every 2 ms at first, slower later. Owner: the data plane.
 // Thread: the loop's.
 
 #include <functional>

@@ -29,6 +29,8 @@ void addLimits(role::CommandLine& line, Options& options) {
   line.number("--max-event-bytes", options.maxEventBytes, "SPAWNER_MAX_EVENT_BYTES", "Longest event of a sidecar");
   line.number("--max-queued-events", options.maxQueuedEvents, "SPAWNER_MAX_QUEUED_EVENTS",
               "Kubernetes Events waiting; more are dropped and counted");
+  line.number("--event-hold-ms", options.eventHoldMs, "SPAWNER_EVENT_HOLD_MS",
+              "How long an Event waits, so that its writing takes nothing from a session's start");
 }
 
 void addOptions(role::CommandLine& line, Options& options) {

@@ -31,6 +31,7 @@ struct Options {
   std::size_t maxFollowed = 1000;           // --max-followed: pods; more are left alone, counted and told
   std::size_t maxEventBytes = 16 * 1024;    // --max-event-bytes: of one event of a sidecar
   std::size_t maxQueuedEvents = 1000;       // --max-queued-events: Kubernetes Events; beyond, they are dropped and counted
+  std::uint32_t eventHoldMs = 500;          // --event-hold-ms: an Event is sent so much later
 };
 
 }  // namespace spawner::sweeper

@@ -26,6 +26,7 @@ k8s::EventRecorderOptions recorderOptions(const Options& options) {
   made.component = std::string(names::reportingComponent);
   made.instance = options.instance;
   made.maxQueued = options.maxQueuedEvents;
+  made.hold = std::chrono::milliseconds(options.eventHoldMs);
   return made;
 }
 
@@ -64,11 +65,11 @@ class Sweeper final : public role::Role {
     keys_.start([this] { pods_.start(); });
   }
 
-  /// Nothing to tidy up: what is under way is repeated by the next sweeper.
+  /// What is under way is repeated by the next sweeper; only what was to be told is told before.
   void stop(Task done) override {
     followers_.clear();
     stopped_ = true;
-    loop_.post(std::move(done));
+    events_.flush(std::move(done));
   }
 
   [[nodiscard]] bool ready() const override { return pods_.synced(); }

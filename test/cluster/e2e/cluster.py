@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Spawner on a real Kubernetes, for tests: the cluster that scripts/cluster started in $SPAWNER_CLUSTER_STATE.
 
-As a program: `cluster.py install` gives the cluster the images and applies the manifests, `cluster.py uninstall` takes them away again and
-fails when anything of ours is left. As a module: `Cluster` (kubectl, the API server, doors to Services, processes of pods). What happens in it
-is told by `world.py`.
+As a program: `cluster.py images` makes the images of the tests, `cluster.py install` gives them to the cluster and applies the manifests,
+`cluster.py uninstall` takes these away again and fails when anything of ours is left. As a module: `Cluster` (kubectl, the API server, doors to
+Services, processes of pods). What happens in it is told by `world.py`.
 """
 
 import atexit
@@ -205,12 +205,12 @@ def make_images():
 
 
 def main():
-    words = {"install": Cluster.install, "uninstall": Cluster.uninstall}
+    words = {"images": make_images, "install": lambda: Cluster().install(), "uninstall": lambda: Cluster().uninstall()}
     if len(sys.argv) != 2 or sys.argv[1] not in words:
         sys.exit(__doc__)
     began = time.monotonic()
-    words[sys.argv[1]](Cluster())
-    print(f"{sys.argv[1]}ed in {time.monotonic() - began:.1f} s")
+    words[sys.argv[1]]()
+    print(f"{sys.argv[1]}: {time.monotonic() - began:.1f} s")
 
 
 if __name__ == "__main__":

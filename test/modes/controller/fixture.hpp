@@ -48,6 +48,7 @@ class Cluster {
   Metrics metrics;
   controller::Options options = [] {
     controller::Options o;
+    o.eventHoldMs = 0;  // what is told is looked at, at once
     o.instance = "test";
     o.sidecarEnv = {{"X", "1"}};
     return o;

@@ -183,3 +183,18 @@ TEST_CASE("an ordered end finishes what is in flight") {
   CHECK(c.kube.count("POST", "/pods") == 0);
   CHECK_FALSE(c.service("spawner-a").is_null());
 }
+
+TEST_CASE("Events are held while a session starts, and told before the controller's end") {
+  Cluster c;
+  c.options.eventHoldMs = 10'000;
+  c.startReadyController();
+  c.createSlab("spawner-a");
+  c.reachState("spawner-a", State::Scheduled);
+  c.loop.runFor(1s);
+  CHECK(c.events("spawner-a").empty());
+  bool stopped = false;
+  c.controllers.back()->stop([&] { stopped = true; });
+  c.eventually(
+      "the controller to be stopped", [&] { return stopped; }, 1s);
+  CHECK(c.events("spawner-a") == std::vector<std::string>{"Scheduled"});
+}

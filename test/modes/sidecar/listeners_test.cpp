@@ -86,7 +86,7 @@ TEST_CASE("a sock_diag answer that is cut anywhere is read without harm") {
   CHECK(parseSockDiag("", 81, done, failed).empty());
 }
 
-TEST_CASE("the probe looks every 5 ms, then less often, and tells once") {
+TEST_CASE("the probe looks every 2 ms, then less often, and tells once") {
   SimLoop loop(3);
   int looks = 0, told = 0;
   bool listening = false;
@@ -101,9 +101,13 @@ TEST_CASE("the probe looks every 5 ms, then less often, and tells once") {
   probe.start();
   CHECK(looks == 0);  // never inside the call
   loop.runFor(1s);
-  CHECK(looks >= 195);
-  CHECK(looks <= 201);
-  loop.runFor(9s);
+  CHECK(looks >= 490);
+  CHECK(looks <= 501);
+  loop.runFor(2s);
+  looks = 0;
+  loop.runFor(1s);
+  CHECK(looks == Approx(200).margin(3));
+  loop.runFor(6s);
   looks = 0;
   loop.runFor(10s);
   CHECK(looks == Approx(400).margin(3));
