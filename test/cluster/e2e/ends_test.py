@@ -33,9 +33,9 @@ class Ends(Together):
         told = wait_for("the API to tell the end", ended_by_the_api, 10, 0.05)  # its watch may be a moment behind ours
         self.assertEqual((told["state"], told["reason"], told["end"]["message"]), (state, reason, end["message"]))
         session.gone_since(ended, slab=False)
-        events = {e["reason"]: e for e in session.events()}
-        self.assertIn(f"{reason}: {end['message']}", events[state]["message"])
-        self.assertEqual(events[state]["type"], "Warning" if state == "Failed" else "Normal")
+        event = session.event(state)
+        self.assertIn(f"{reason}: {end['message']}", event["message"])
+        self.assertEqual(event["type"], "Warning" if state == "Failed" else "Normal")
         return end
 
     def spawn(self, do, **fields):

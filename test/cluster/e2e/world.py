@@ -9,7 +9,7 @@ import threading
 import time
 
 from cluster import NAMESPACE, PODS, SERVICES, SLABS, Cluster
-from harness import EventStream, WebSocket, request
+from harness import EventStream, WebSocket, request, wait_for
 
 # An ended session is gone in a second or two, on a busy machine in some more. What hangs takes 20 s (the drain limit of a sidecar) or 30 s (the
 # termination grace period of a pod).
@@ -134,6 +134,10 @@ class Session:
     def events(self):
         path = f"/api/v1/namespaces/{NAMESPACE}/events?fieldSelector=involvedObject.name={self.name}"
         return [e for e in self.world.cluster.get(path)["items"] if e["involvedObject"]["kind"] == "SessionLivedBackend"]
+
+    def event(self, reason, seconds=20):
+        """The Event with the reason: it follows its state by half a second, or more on a busy machine."""
+        return wait_for(f"the Event {reason} of {self.name}", lambda: next((e for e in self.events() if e["reason"] == reason), None), seconds, 0.1)
 
     def tell(self):
         """All that is known, for the message of a failed wait."""
