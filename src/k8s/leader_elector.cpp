@@ -126,7 +126,7 @@ void LeaderElector::written(TimePoint sentAt, bool release, const Answer& answer
 
 void LeaderElector::endAttempt(Duration pause) {
   trying_ = false;
-  if (stopped_ && !isMine()) return finishStop();
+  if (stopped_ && (!isMine() || refused_)) return finishStop();
   schedule(pause);
 }
 
@@ -177,6 +177,7 @@ void LeaderElector::finishStop() {
 
 /// One line for each new failure, not one for each try.
 void LeaderElector::failed(std::string_view what, const Error& error) {
+  refused_ = error.kind == ErrorKind::Forbidden || error.kind == ErrorKind::Unauthorized;
   if (std::exchange(lastError_, error.message) == error.message) return;
   log_.warn("leader election cannot go on",
             {{"cannot", what}, {"error", error}, {"retry_ms", options_.retryPeriod / std::chrono::milliseconds(1)}});

@@ -45,9 +45,10 @@ class SkewedLoop final : public Loop {
 class LateTransport final : public Transport {
  public:
   LateTransport(Loop& loop, Transport& inner, Random& random) : loop_(loop), inner_(inner), random_(random) {}
-  double late = 0;        // probability, for each write
-  Duration latest = 40s;  // how late at most
-  Duration slow = 0s;     // every answer comes so late
+  double late = 0;         // probability, for each write
+  Duration latest = 40s;   // how late at most
+  Duration slow = 0s;      // every answer comes so late
+  bool forbidden = false;  // every request is refused: 403
   std::uint64_t requests = 0;
   std::vector<std::string> methods;
 
@@ -55,6 +56,12 @@ class LateTransport final : public Transport {
     ++requests;
     methods.push_back(request.method);
     auto timer = std::make_shared<Timer>();
+    if (forbidden) {
+      *timer = loop_.after(1ms, [done = std::move(done)]() mutable {
+        done(TransportResponse{403, {}, R"({"kind":"Status","reason":"Forbidden"})"});
+      });
+      return Pending([timer] { timer->cancel(); });
+    }
     if (request.method != "GET" && static_cast<double>(random_.below(1000)) < late * 1000) {
       *timer = loop_.after(request.timeout, [done = std::move(done)]() mutable { done(Error{ErrorKind::Timeout, "no answer", {}}); });
       // A create is never so late that it outlives what the chaos test waits before it deletes the Lease.

@@ -246,6 +246,18 @@ TEST_CASE("a follower's end takes no time; one of a leader that reaches nobody e
   CHECK(a.late.requests + a.network.counts().requests == asked);
 }
 
+TEST_CASE("a leader whose rights are gone ends at once: an uninstallation takes them away with the Lease") {
+  Election e;
+  Election::Candidate& a = e.add();
+  e.until(
+      "a leads", [&] { return a.acts; }, 1s);
+  a.late.forbidden = true;
+  bool ended = false;
+  a.elector->stop([&ended] { ended = true; });
+  CHECK(e.until(
+            "a has ended", [&] { return ended; }, 30s) < 100ms);
+}
+
 TEST_CASE("an end in the middle of any request leaves the Lease to others") {
   for (int step = 0; step < 40; ++step) {
     Election e(static_cast<std::uint64_t>(step) + 1);
