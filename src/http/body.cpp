@@ -18,6 +18,11 @@ constexpr std::uint64_t maxChunkSize = std::uint64_t{1} << 56;
 
 bool isControl(unsigned char byte) { return (byte < 0x20 && byte != '\t') || byte == 0x7f; }
 
+bool isTokenCharacter(unsigned char byte) {
+  const char c = static_cast<char>(byte);
+  return isToken({&c, 1});
+}
+
 int hexDigit(unsigned char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -134,7 +139,7 @@ std::optional<Refusal> BodyDecoder::takeSizeByte(unsigned char byte) {
   return std::nullopt;
 }
 
-/// trailer-section CRLF (RFC 9112 §7.1.2): checked for line structure and size, then dropped.
+/// trailer-section CRLF (RFC 9112 §7.1.2): field lines, checked as those of a head are, and their size; then dropped.
 std::optional<Refusal> BodyDecoder::takeTrailerByte(unsigned char byte) {
   if (state_ == State::LastLf) {
     if (byte != '\n') return badTrailer;
@@ -147,10 +152,15 @@ std::optional<Refusal> BodyDecoder::takeTrailerByte(unsigned char byte) {
       state_ = State::LastLf;
       return std::nullopt;
     }
-    const char c = static_cast<char>(byte);
-    if (!isToken({&c, 1})) return badTrailer;
-    state_ = State::Trailer;
-  } else if (state_ == State::Trailer) {
+    if (!isTokenCharacter(byte)) return badTrailer;
+    state_ = State::TrailerName;
+  } else if (state_ == State::TrailerName) {
+    if (byte == ':') {
+      state_ = State::TrailerValue;
+    } else if (!isTokenCharacter(byte)) {
+      return badTrailer;
+    }
+  } else if (state_ == State::TrailerValue) {
     if (byte == '\r') {
       state_ = State::TrailerLf;
     } else if (isControl(byte)) {

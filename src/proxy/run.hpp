@@ -81,6 +81,7 @@ class Run final : public std::enable_shared_from_this<Run>, private UpstreamConn
   http::BodyDecoder decoder_;
   Duration keepFor_ = Duration::zero();  // how long the connection may be pooled afterwards; 0: not
   bool heardAnything_ = false;           // a byte of an answer has come on this connection
+  std::size_t interim_ = 0;              // answers of 1xx so far
   bool readPaused_ = false;
   bool drainHooked_ = false;
 };

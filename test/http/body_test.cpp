@@ -120,6 +120,9 @@ TEST_CASE("Malformed chunks are refused, whole or byte by byte") {
       {"0\r\nA: b\rC\r\n\r\n", "BadTrailer"},
       {std::string("0\r\nA: \0\r\n\r\n", 11), "BadTrailer"},
       {"0\r\n\rX", "BadTrailer"},
+      {"0\r\nA : b\r\n\r\n", "BadTrailer"},
+      {"0\r\nA\r\n\r\n", "BadTrailer"},
+      {"0\r\n: b\r\n\r\n", "BadTrailer"},
   };
   for (const auto& [stream, reason] : cases) {
     CAPTURE(stream);

@@ -182,6 +182,19 @@ TEST_CASE("1xx heads go to the client as they come", "[integration]") {
   f.waitText(*client, "hello");
 }
 
+TEST_CASE("answers of 1xx without end are a 502", "[integration]") {
+  ProxyFixture f;
+  f.start();
+  auto client = f.client();
+  client->send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  f.wait("the head", [&] { return !f.upstream.peers.empty() && contains(f.upstream.last().received, "\r\n\r\n"); });
+  std::string interim;
+  for (int i = 0; i < 33; ++i) interim += "HTTP/1.1 103 Early Hints\r\n\r\n";
+  f.upstream.last().send(interim);
+  f.waitText(*client, "HTTP/1.1 502 Bad Gateway\r\n");
+  f.waitText(*client, "more than 32 answers of 1xx");
+}
+
 TEST_CASE("an HTTP/1.0 client gets no 1xx, and a chunked answer without chunks", "[integration]") {
   ProxyFixture f;
   f.start();
