@@ -30,7 +30,7 @@ class Browser(unittest.TestCase):
 
     def test_two_tabs_draw_on_one_board(self):
         board = shlex.quote(str(WHITEBOARD))
-        with Dev([f"whiteboard={board}", f"slow=sh -c 'sleep 2; exec {board}'"], args=["--landing-title", "New board"]) as dev:
+        with Dev([f"whiteboard={board}", f"slow=sh -c 'sleep 5; exec {board}'"], args=["--landing-title", "New board"]) as dev:
             done = subprocess.run(["node", "board.mjs", f"http://127.0.0.1:{dev.port}/", str(SHOTS)], cwd=FOLDER, capture_output=True,
                                   text=True, timeout=150, check=False, env={**os.environ, "CHROMIUM": chromium(), "SLOW_IMAGE": "slow"})
         self.assertTrue(done.stdout, done.stderr)
@@ -41,6 +41,7 @@ class Browser(unittest.TestCase):
         self.assertEqual(facts["emptyBefore"], 0)
         self.assertGreater(facts["seenBySecond"], 300, "the second tab sees the first one's stroke")
         self.assertGreater(facts["seenByFirst"], facts["seenBySecond"], "the first tab sees the second one's stroke too")
+        self.assertTrue(facts["waitingTitle"])
         self.assertNotIn("Whiteboard", facts["waitingTitle"], "the slow session shows the waiting page first")
         self.assertIn("This board has ended", facts["endedText"])
         self.assertIn("nowhere", facts["failedText"])
