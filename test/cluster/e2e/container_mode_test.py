@@ -40,7 +40,7 @@ class ContainerMode(Together):
 
     def test_a_killed_sidecar_fails_it(self):
         session = self.spawn(WHITEBOARD)
-        pid, = self.world.cluster.container_pids(session.pod, "spawner-sidecar")
+        pid, = session.pids("spawner-sidecar")
         os.kill(pid, signal.SIGKILL)
         end = session.wait_end("Failed", "SidecarFailed", 15)
         self.assertEqual((end["exitCode"], end["signal"]), (137, 9))

@@ -115,7 +115,7 @@ class Deletes(Together):
 
 class SidecarKilled(Together):
     def kill_sidecar(self, session):
-        pid, = self.world.cluster.container_pids(session.pod, "spawner-sidecar")
+        pid, = session.pids("spawner-sidecar")
         os.kill(pid, signal.SIGKILL)
         at = time.monotonic()
 
@@ -150,7 +150,7 @@ class SidecarKilled(Together):
     def test_a_sidecar_that_is_not_heard_is_no_idleness(self):
         grace = 3
         session = self.world.spawn(WHITEBOARD, gracePeriodSeconds=grace).ready()
-        pid, = self.world.cluster.container_pids(session.pod, "spawner-sidecar")
+        pid, = session.pids("spawner-sidecar")
         socket = session.websocket()
         self.addCleanup(socket.close)
         os.kill(pid, signal.SIGSTOP)

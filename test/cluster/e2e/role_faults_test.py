@@ -116,9 +116,7 @@ class RoleFaults(unittest.TestCase):
         def fault():
             sessions = [*(visitor.session for visitor in self.visitors), *self.idle]
             for session in sessions:
-                pids = self.cluster.container_pids(session.pod, "spawner-sidecar")
-                self.assertNotEqual(pids, [], session.tell())
-                faults.kill_pids(pids)
+                faults.kill_pids(session.pids("spawner-sidecar"))
             for visitor in self.visitors:
                 wait_for(f"the sidecar of {visitor.session.name} to answer again", lambda visitor=visitor: self.connected(visitor), GRACE + 10, 0.05)
         self.under(fault)

@@ -205,6 +205,10 @@ class Session:
     def stream(self):
         return EventStream(self.world.port, f"/api/backend/{self.short}/status/stream")
 
+    def pids(self, container):
+        """Of its processes. A session may be Ready before the kubelet tells the ids of its containers."""
+        return self.wait(f"a process of {container}", lambda: self.pod and self.world.cluster.container_pids(self.pod, container), 20)
+
     def delete(self):
         self.world.cluster.delete(f"{SLABS}/{self.name}")
 
