@@ -15,6 +15,13 @@ Error malformed(std::string_view what, simdjson::error_code code) {
   return Error{ErrorKind::Protocol, std::string(what) + ": " + simdjson::error_message(code), {}};
 }
 
+/// Never throws, as the conversion of simdjson's own answer does where the JSON is broken.
+template <class Value>
+bool isNull(Value& value) {
+  bool null = false;
+  return value.is_null().get(null) == simdjson::SUCCESS && null;
+}
+
 /// The string field, or empty when it is absent or null. False: it is something else.
 bool optionalText(ondemand::object& object, std::string_view name, std::string& to) {
   ondemand::value value;
@@ -26,7 +33,7 @@ bool optionalText(ondemand::object& object, std::string_view name, std::string& 
     to = text;
     return true;
   }
-  return value.is_null();
+  return isNull(value);
 }
 
 /// Reads name, namespace and version, and cuts the text out. `named`: an object without a name is an error.
@@ -77,7 +84,7 @@ Result<ListPage> readListPage(std::string& body) {
   if (const auto code = document.find_field_unordered("items").get(items)) return malformed(what, code);
   ondemand::array array;
   if (const auto code = items.get_array().get(array)) {
-    if (items.is_null()) return page;
+    if (isNull(items)) return page;
     return malformed(what, code);
   }
   for (auto element : array) {

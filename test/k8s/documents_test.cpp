@@ -57,7 +57,8 @@ TEST_CASE("what is no list is refused as a protocol error") {
         R"({"metadata":{"resourceVersion":"1"},"items":[{"metadata":{"resourceVersion":"1"}}]})",
         R"({"metadata":{"resourceVersion":"1"},"items":[{"metadata":{"name":"x"}}]})",
         R"({"metadata":{"resourceVersion":"1"},"items":[{"metadata":{"na)", R"({"metadata":{"resourceVersion":7},"items":[]})",
-        R"({"metadata":{"resourceVersion":"1"},"items":{}})"}) {
+        R"({"metadata":{"resourceVersion":"1"},"items":{}})", R"({"metadata":{"resourceVersion":"1"},"items":nul})",
+        R"({"metadata":{"resourceVersion":"1"},"items":[{"metadata":{"name":"a","namespace" :n"", 2res)"}) {
     std::string body = text;
     const auto page = readListPage(body);
     INFO(text);
