@@ -15,7 +15,7 @@ import sys
 import time
 
 from on_proxy.load import Tunnels, costs, median, quantile, wrk
-from on_proxy.servers import PROXIES, Lab
+from on_proxy.servers import LOAD_CORE, PROXIES, Lab, pinned
 
 PACKAGES = {"wrk": "wrk", "nginx": "nginx-light", "haproxy": "haproxy"}
 ALL = ("direct", *PROXIES)
@@ -120,6 +120,7 @@ def main():
         sys.exit(f"needs {', '.join(missing)}: scripts/setup bench")
     if os.cpu_count() < 2:
         sys.exit("needs two cores: one for the proxy, one for the load")
+    pinned(LOAD_CORE)()  # this process holds the tunnels
     load = os.getloadavg()[0]
     results = {name: {key: [] for _, key, _ in ROWS} for name in ALL}
     with Lab() as lab:

@@ -33,7 +33,7 @@ def pinned(core):
 
 
 class Server:
-    """A process that serves `port`. CPU time and memory are the kernel's figures of it and its children."""
+    """A process that serves `port`. CPU time and memory are the kernel's figures of it."""
 
     def __init__(self, name, command, port, core):
         self.name, self.port = name, port
@@ -88,7 +88,7 @@ http {{
   upstream application {{ server 127.0.0.1:{upstream}; keepalive 128; keepalive_requests 1000000000; }}
   server {{
     listen 127.0.0.1:{port} backlog=4096;
-    proxy_http_version 1.1; proxy_buffering off; proxy_read_timeout 1h; proxy_send_timeout 1h;
+    proxy_http_version 1.1; proxy_buffering off; proxy_buffer_size 16k; proxy_read_timeout 1h; proxy_send_timeout 1h;
     proxy_set_header Host $host; proxy_set_header Connection $connection_upgrade; proxy_set_header Upgrade $http_upgrade;
     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;
     proxy_set_header X-Forwarded-Host $host;

@@ -8,8 +8,7 @@
 
 namespace spawner::fetch {
 
-// What we call of it. In this namespace the names are pointers, and libcurl's header goes on to check the arguments of every call; a
-// function that is missing here is not found by the linker.
+// What we call of it. In this namespace the names are pointers; a function that is missing here is not found by the linker.
 // clang-format off
 #define SPAWNER_LIBCURL_FUNCTIONS(X) \
   X(curl_global_init) X(curl_slist_append) X(curl_slist_free_all) \

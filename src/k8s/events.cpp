@@ -98,7 +98,11 @@ struct EventRecorder::Impl {
   void sent(std::uint64_t id, const Result<std::string>& answer) {
     auto node = sending.extract(id);
     Item item = std::move(node.mapped().first);
+    settle(std::move(item), answer);
     pump();
+  }
+  /// What an answer means for its Event: done, given up, or to be tried again.
+  void settle(Item item, const Result<std::string>& answer) {
     // AlreadyExists: an answer of ours was lost, not the Event; or somebody else has told the same.
     if (answer.ok() || answer.error().kind == ErrorKind::AlreadyExists) {
       ++counts.sent;

@@ -30,6 +30,7 @@ void LeaderElector::schedule(Duration delay) {
 void LeaderElector::attempt() {
   trying_ = true;
   writes_ = 0;
+  refused_ = false;
   loseIfLate();
   if (exists_ && isMine()) return write();
   if (stopped_) return finishStop();

@@ -78,7 +78,7 @@ class LeaderElector {
   bool trying_ = false;  // an attempt is under way
   int writes_ = 0;       // in this attempt
   std::string lastError_;
-  bool refused_ = false;  // the last failure was a want of rights: at the end no further try would do better
+  bool refused_ = false;  // this attempt failed for want of rights: at the end no further one would do better
   Task stopped_;
   Timer next_, deadline_, stopDeadline_;
   Pending read_, write_;  // each starts the other: none replaces the call whose call-back it runs in

@@ -256,3 +256,20 @@ TEST_CASE("a role with nothing to tell ends at once") {
   f.loop.runFor(1ms);
   CHECK(done);
 }
+
+TEST_CASE("an Event that is refused for a moment is tried again before the end of a role") {
+  EventsFixture f;
+  f.record();
+  bool done = false;
+  f.recorder->flush([&] { done = true; });
+  f.loop.runFor(1ms);
+  f.transport.next()->respond(503, statusBody("ServiceUnavailable"));
+  f.loop.runFor(1ms);
+  CHECK_FALSE(done);
+  f.loop.runFor(1500ms);
+  REQUIRE(f.transport.requests() == 2);
+  f.transport.next()->respond(201, "{}");
+  f.loop.runFor(1ms);
+  CHECK(done);
+  CHECK(f.recorder->counts().sent == 1);
+}

@@ -104,11 +104,15 @@ class Controller final : public role::Role {
     }
   }
 
-  /// Nothing is under way: another may lead.
+  /// Nothing is under way: another may lead. What is still to be told needs no leadership.
   void release() {
     if (!stopped_) return;
     metrics_.leader.set(0);
-    if (elector_) return elector_->stop(std::exchange(stopped_, nullptr));
+    if (elector_) return elector_->stop([this] { tellTheRest(); });
+    tellTheRest();
+  }
+  void tellTheRest() {
+    if (worker_) return worker_->flushEvents(std::exchange(stopped_, nullptr));
     context_.loop.post(std::exchange(stopped_, nullptr));
   }
 

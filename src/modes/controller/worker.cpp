@@ -153,7 +153,7 @@ void Worker::stop(Task done) {
 
 void Worker::finishStop() {
   if (!stopped_ || !rounds_.empty()) return;
-  events_.flush(std::exchange(stopped_, nullptr));
+  tellStopped_ = context_.loop.after(Duration::zero(), [done = std::exchange(stopped_, nullptr)]() mutable { done(); });
 }
 
 }  // namespace spawner::controller

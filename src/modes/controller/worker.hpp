@@ -32,6 +32,8 @@ class Worker {
   void serviceChanged(const std::string& key) { queue_.add(key); }
   /// Begins nothing more, and calls `done`, in a later turn, when nothing is under way.
   void stop(Task done);
+  /// Sends the Events that are held; that takes no leadership. See k8s::EventRecorder::flush().
+  void flushEvents(Task done) { events_.flush(std::move(done)); }
 
  private:
   /// The actions of one decision.
@@ -64,6 +66,7 @@ class Worker {
   bool stopping_ = false;
   Task stopped_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  Timer tellStopped_;
 };
 
 }  // namespace spawner::controller

@@ -76,9 +76,9 @@ class Ends(Together):
 
     def test_an_image_that_cannot_be_pulled(self):
         registry = "127.0.0.1:9"  # nobody is there, which is known at once: a name that does not exist may take longer than the limit
-        session = self.world.spawn(f"{registry}/nothing:1", startupTimeoutSeconds=15)
+        session = self.world.spawn(f"{registry}/nothing:1", startupTimeoutSeconds=30)
         end = self.end_of(session, "Failed", "ImagePullFailed")
-        self.assertRegex(end["message"], rf"within 15 s \(container app: (ErrImagePull|ImagePullBackOff), .*{registry}/nothing:1")
+        self.assertRegex(end["message"], rf"within 30 s \(container app: (ErrImagePull|ImagePullBackOff), .*{registry}/nothing:1")
 
     def test_an_image_that_is_never_pulled_fails_at_once(self):
         session = self.world.create([{"name": "app", "image": "nothing:1", "imagePullPolicy": "Never"}])

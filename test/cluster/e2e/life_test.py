@@ -22,6 +22,7 @@ def seconds(text):
 class Life(Together):
     def check_ready(self, session):
         """Every fact of a Ready session, against the pod and Service that there are."""
+        session.wait("its pod's address", lambda: session.pod["status"].get("podIP"), 20)  # our watch of the pods may be behind the sweeper's
         pod, service, status = session.pod, self.world.services.now[session.name], session.status
         self.assertEqual([state for state in STATES if status.get(state.lower())], STATES[:5])
         times = [seconds(status["stateTimes"][state.lower()]) for state in STATES[:5]]

@@ -188,7 +188,7 @@ class RoleFaults(unittest.TestCase):
         time.sleep(grace / 2)  # half of its idle time, which must count
         faults.lose_pods(self.cluster, "sweeper")
         swept = session.wait_state("Swept", grace + 2 + SLACK)
-        self.assertGreater(swept - ready, grace - 0.1)
+        self.assertGreater(swept - ready, grace - 1)  # a busy machine tells of Ready late
         self.assertLess(swept - ready, grace + 2 + SLACK)
 
     def answered_while(self, fault, port, path):

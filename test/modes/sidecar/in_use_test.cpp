@@ -24,8 +24,10 @@ void staysInUse(SidecarFixture& f, const std::function<void(int)>& step = {}) {
 
 /// After the end the idle time begins at nothing, and only a whole grace period ends the session.
 void isIdleFromNow(SidecarFixture& f) {
+  const TimePoint from = f.loop.now();
   f.wait("the end of the use", [&] { return f.state().contains("seconds_since_active"); });
-  CHECK(f.state()["idle_ms"] < grace.count());
+  const auto idle = std::chrono::milliseconds(f.state()["idle_ms"].get<std::int64_t>());
+  CHECK(idle < grace + (f.loop.now() - from));  // the machine may be busy with other things
   CHECK(f.sweepIdle(10s).status == 409);
   f.sleep(grace + 5ms);
   CHECK(f.sweepIdle(grace).status == 200);
