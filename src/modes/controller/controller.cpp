@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "backend/decode.hpp"
+#include "k8s/events.hpp"
 #include "k8s/leader_elector.hpp"
 #include "modes/controller/metrics.hpp"
 #include "modes/controller/settings.hpp"
@@ -27,6 +28,15 @@ const std::string& managed() {
   return selector;
 }
 
+k8s::EventRecorderOptions recorderOptions(const Settings& settings) {
+  k8s::EventRecorderOptions options;
+  options.component = names::reportingComponent;
+  options.instance = settings.instance;
+  options.maxQueued = settings.maxQueuedEvents;
+  options.hold = settings.eventHold;
+  return options;
+}
+
 /// The identity of a process, of which there is never a second.
 std::string unique(const std::string& instance, Random& random) {
   char suffix[17];
@@ -46,6 +56,7 @@ class Controller final : public role::Role {
                {context_.loop, client_, context_.random, listOf(k8s::pods, settings_.ns, managed()), backend::decodePod, context_.log},
                {context_.loop, client_, context_.random, listOf(k8s::services, settings_.ns, managed()), backend::decodeService,
                 context_.log}},
+        events_(context_.loop, client_, context_.random, recorderOptions(settings_), context_.log),
         setup_(context_, client_, settings_, [this](Setup::Found found) { setUp(std::move(found)); }) {
     views_.slabs.onChange([this](const std::string& key, const auto& before, const auto& after) {
       const auto state = [](const auto& slab) { return slab ? std::optional(slab->state()) : std::nullopt; };
@@ -100,7 +111,7 @@ class Controller final : public role::Role {
       worker_.reset();
       if (stopping_) release();
     } else if (!worker_ && !stopping_) {
-      worker_.emplace(context_, client_, views_, metrics_, settings_, [this] { return leads(); });
+      worker_.emplace(context_, client_, views_, events_, metrics_, settings_, [this] { return leads(); });
     }
   }
 
@@ -111,16 +122,14 @@ class Controller final : public role::Role {
     if (elector_) return elector_->stop([this] { tellTheRest(); });
     tellTheRest();
   }
-  void tellTheRest() {
-    if (worker_) return worker_->flushEvents(std::exchange(stopped_, nullptr));
-    context_.loop.post(std::exchange(stopped_, nullptr));
-  }
+  void tellTheRest() { events_.flush(std::exchange(stopped_, nullptr)); }
 
   role::Context context_;
   Settings settings_;
   k8s::Client client_;
   ControllerMetrics metrics_;
   Views views_;
+  k8s::EventRecorder events_;  // what happened is told also when this leads no more
   Setup setup_;
   std::optional<k8s::LeaderElector> elector_;
   std::optional<Worker> worker_;

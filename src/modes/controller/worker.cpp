@@ -5,15 +5,6 @@
 namespace spawner::controller {
 namespace {
 
-k8s::EventRecorderOptions recorderOptions(const Settings& settings) {
-  k8s::EventRecorderOptions options;
-  options.component = names::reportingComponent;
-  options.instance = settings.instance;
-  options.maxQueued = settings.maxQueuedEvents;
-  options.hold = settings.eventHold;
-  return options;
-}
-
 k8s::WorkQueueOptions queueOptions(const Settings& settings) {
   k8s::WorkQueueOptions options;
   options.concurrency = settings.concurrency;
@@ -23,16 +14,16 @@ k8s::WorkQueueOptions queueOptions(const Settings& settings) {
 
 }  // namespace
 
-Worker::Worker(role::Context& context, k8s::Client& client, Views& views, ControllerMetrics& metrics, const Settings& settings,
-               std::function<bool()> mayAct)
+Worker::Worker(role::Context& context, k8s::Client& client, Views& views, k8s::EventRecorder& events, ControllerMetrics& metrics,
+               const Settings& settings, std::function<bool()> mayAct)
     : context_(context),
       views_(views),
       metrics_(metrics),
       settings_(settings),
       mayAct_(std::move(mayAct)),
-      events_(context.loop, client, context.random, recorderOptions(settings), context.log),
+      events_(events),
       queue_(context.loop, context.random, queueOptions(settings), [this](const std::string& key) { process(key); }),
-      actor_(context, client, views, events_, metrics, settings) {
+      actor_(context, client, views, events, metrics, settings) {
   for (const auto& [key, slab] : views_.slabs.items()) queue_.add(key);
 }
 

@@ -24,16 +24,14 @@ namespace spawner::controller {
 class Worker {
  public:
   /// Looks at every object of `views`, which are synced. `mayAct` is asked before each decision: false for good, then.
-  Worker(role::Context& context, k8s::Client& client, Views& views, ControllerMetrics& metrics, const Settings& settings,
-         std::function<bool()> mayAct);
+  Worker(role::Context& context, k8s::Client& client, Views& views, k8s::EventRecorder& events, ControllerMetrics& metrics,
+         const Settings& settings, std::function<bool()> mayAct);
 
   void slabChanged(const std::string& key, const std::shared_ptr<const Slab>& before, const std::shared_ptr<const Slab>& after);
   void podChanged(const std::string& key, const std::shared_ptr<const PodView>& pod);
   void serviceChanged(const std::string& key) { queue_.add(key); }
   /// Begins nothing more, and calls `done`, in a later turn, when nothing is under way.
   void stop(Task done);
-  /// Sends the Events that are held; that takes no leadership. See k8s::EventRecorder::flush().
-  void flushEvents(Task done) { events_.flush(std::move(done)); }
 
  private:
   /// The actions of one decision.
@@ -58,7 +56,7 @@ class Worker {
   ControllerMetrics& metrics_;
   const Settings& settings_;
   std::function<bool()> mayAct_;
-  k8s::EventRecorder events_;
+  k8s::EventRecorder& events_;
   std::map<std::string, std::shared_ptr<Track>> tracks_;
   std::map<std::string, Round> rounds_;
   k8s::WorkQueue queue_;

@@ -145,3 +145,15 @@ TEST_CASE("a controller that may not see the Lease is not ready") {
   CHECK(std::count_if(c.log->lines.begin(), c.log->lines.end(),
                       [](const std::string& l) { return l.find("leases is forbidden") != std::string::npos; }) == 1);
 }
+
+TEST_CASE("what a leader did is told, also when it loses the Lease before it could say so") {
+  Cluster c;
+  c.options.eventHoldMs = 10'000;
+  startTwo(c);
+  c.createSlab("spawner-a");
+  c.reachState("spawner-a", State::Scheduled);
+  c.ask("PATCH", leasePath, R"({"spec":{"holderIdentity":"somebody","leaseDurationSeconds":3600}})");
+  c.loop.runFor(15s);
+  CHECK_THAT(c.metrics.text(), Catch::Contains("spawner_leader 0"));
+  CHECK(c.events("spawner-a") == std::vector<std::string>{"Scheduled"});
+}
