@@ -37,14 +37,17 @@ class Server:
 
     def __init__(self, name, command, port, core):
         self.name, self.port = name, port
-        self.process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=pinned(core))
+        said = tempfile.TemporaryFile("w+")
+        self.process = subprocess.Popen([str(part) for part in command], stdout=said, stderr=said, preexec_fn=pinned(core))
         end = time.monotonic() + START_SECONDS
         while True:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     return
             if self.process.poll() is not None or time.monotonic() > end:
-                raise RuntimeError(f"{name} does not serve: {' '.join(map(str, command))}")
+                self.close()
+                said.seek(0)
+                raise RuntimeError(f"{name} does not serve: {' '.join(map(str, command))}\n{said.read()}")
             time.sleep(0.02)
 
     def cpu_seconds(self):
@@ -88,7 +91,7 @@ http {{
   upstream application {{ server 127.0.0.1:{upstream}; keepalive 128; keepalive_requests 1000000000; }}
   server {{
     listen 127.0.0.1:{port} backlog=4096;
-    proxy_http_version 1.1; proxy_buffering off; proxy_buffer_size 16k; proxy_read_timeout 1h; proxy_send_timeout 1h;
+    proxy_http_version 1.1; proxy_buffering off; proxy_buffer_size 16k; proxy_buffers 8 16k; proxy_read_timeout 1h; proxy_send_timeout 1h;
     proxy_set_header Host $host; proxy_set_header Connection $connection_upgrade; proxy_set_header Upgrade $http_upgrade;
     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme;
     proxy_set_header X-Forwarded-Host $host;

@@ -36,6 +36,10 @@ class BodyDecoder {
   BodyStep next(std::string_view bytes);
   /// True when the last byte of the body was taken (at once for an empty one; never by itself for UntilClose).
   [[nodiscard]] bool done() const { return state_ == State::Done; }
+  /// What is left of a body with a length; 0 for any other.
+  [[nodiscard]] std::uint64_t fixedLeft() const { return state_ == State::Fixed ? left_ : 0; }
+  /// Counts payload that went another way. REQUIRES: bytes < fixedLeft().
+  void skip(std::uint64_t bytes) { left_ -= bytes; }
   /// The connection ended here: true when that is a whole body (Done, or UntilClose, which it makes Done).
   bool endOfInput();
 

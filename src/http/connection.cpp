@@ -308,6 +308,7 @@ void Connection::close() {
   std::string().swap(leftover_);
   std::string().swap(out_);
   outAt_ = 0;
+  core->pipes.give(std::move(pipe_));
   flushDue_ = blocked_ = false;
   if (std::exchange(counted_, false)) --core->stats.exchanges;
   core->connections.erase(place_);

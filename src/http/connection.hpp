@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -48,7 +49,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void sendInterim(const ResponseHead& head);
   void sendHead(const ResponseHead& head);
   void sendBody(std::string_view bytes);
-  [[nodiscard]] std::size_t unsent() const { return out_.size() - outAt_; }
+  std::optional<IoResult> sendBodyFrom(int fd, std::size_t limit);
+  [[nodiscard]] std::size_t unsent() const { return inMemory() + (pipe_ ? pipe_->held() : 0); }
   void finish();
   void abort();
   /// The exchange is destroyed without finish().
@@ -86,6 +88,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void answerDone();
   void breakOff();
   bool tooSlow();
+  void drainPipe();
+  [[nodiscard]] std::size_t inMemory() const { return out_.size() - outAt_; }
 
   std::shared_ptr<FrontCore> core_;  // null once closed
   Loop& loop_;
@@ -98,6 +102,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string_view rest_;  // the same, while it is
   std::string out_;        // answers the kernel has not taken, from outAt_ on
   std::size_t outAt_ = 0;
+  std::unique_ptr<SplicePipe> pipe_;  // bytes of an answer that go before those of out_; null when there are none
   TimePoint since_;     // begin of the phase
   TimePoint progress_;  // last time the kernel took a byte
   Phase phase_ = Phase::Idle;

@@ -109,6 +109,31 @@ void Connection::sendBody(std::string_view bytes) {
   }
 }
 
+std::optional<IoResult> Connection::sendBodyFrom(int fd, std::size_t limit) {
+  limit = static_cast<std::size_t>(std::min<std::uint64_t>(limit, answerLeft_));
+  if (!open() || !headSent_ || answerFraming_ != Framing::Length || limit == 0) return std::nullopt;
+  if (!blocked_) flush();  // the head goes first
+  if (!open() || unsent() > 0) return IoResult{IoResult::Kind::WouldBlock, 0, 0};
+  std::unique_ptr<SplicePipe> pipe = core_->pipes.take();
+  if (!pipe) return std::nullopt;
+  const IoResult got = pipe->fill(fd, limit);
+  answerLeft_ -= got.bytes;
+  core_->stats.passedBytes += got.bytes;
+  pipe_ = std::move(pipe);
+  drainPipe();
+  if (blocked_) updateInterest();
+  return got;
+}
+
+/// Gives the client what the pipe holds, as far as its socket takes it.
+void Connection::drainPipe() {
+  const IoResult sent = pipe_->drain(socket_.get());
+  if (sent.kind == IoResult::Kind::Failed) return peerGone();
+  if (sent.bytes > 0) progress_ = loop_.now();
+  blocked_ = pipe_->held() > 0;
+  if (!blocked_) core_->pipes.give(std::move(pipe_));
+}
+
 void Connection::finish() {
   const bool wasOpen = open();
   exchange_ = nullptr;  // in any case: the holder may destroy it right after
@@ -150,7 +175,7 @@ void Connection::abandon() {
 
 /// Closes when more waits for the reader than is allowed.
 bool Connection::tooSlow() {
-  if (unsent() <= core_->options.limits.maxUnsentBytes) return false;
+  if (inMemory() <= core_->options.limits.maxUnsentBytes) return false;
   peerGone();
   return true;
 }
@@ -202,8 +227,12 @@ void Connection::flushSoon() {
 /// Gives what is waiting and then the pieces to the kernel; keeps copies of what it does not take.
 void Connection::push(std::initializer_list<std::string_view> pieces) {
   const bool hadUnsent = unsent() > 0;
+  if (pipe_ && !blocked_) {
+    drainPipe();
+    if (phase_ == Phase::Closed) return;
+  }
   std::size_t written = 0;
-  std::size_t total = unsent();
+  std::size_t total = inMemory();
   for (const std::string_view piece : pieces) total += piece.size();
   if (total > 0 && !blocked_) {
     const std::string_view waiting = std::string_view(out_).substr(outAt_);
@@ -218,10 +247,10 @@ void Connection::push(std::initializer_list<std::string_view> pieces) {
     if (written > 0 || !hadUnsent) progress_ = loop_.now();
     blocked_ = written < total;
   }
-  std::size_t skip = std::min(written, unsent());
+  std::size_t skip = std::min(written, inMemory());
   outAt_ += skip;
   skip = written - skip;
-  if (unsent() == 0) {
+  if (inMemory() == 0) {
     std::string().swap(out_);
     outAt_ = 0;
   }

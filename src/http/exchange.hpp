@@ -3,6 +3,7 @@
 // its handler; the data plane (src/proxy) builds on it, and CallHandler (call.hpp) wraps it for answers in memory.
 
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "http/message.hpp"
@@ -62,7 +63,14 @@ class Exchange {
   /// Takes body bytes; copies what the socket does not take. When more than FrontLimits::maxUnsentBytes wait already, the reader is too
   /// slow: the connection is closed (onGone).
   virtual void sendBody(std::string_view bytes) = 0;
-  /// Bytes taken and not yet given to the kernel.
+  /// The same without a copy: moves up to `limit` bytes of the body from a non-blocking socket to the client inside the kernel. What came of
+  /// that read, as readSome() tells it; WouldBlock also while unsent() > 0. Nothing: not possible here or now (framing that is not Length,
+  /// no pipe to be had), the caller reads and calls sendBody().
+  virtual std::optional<IoResult> sendBodyFrom(int fd, std::size_t limit) {
+    (void)fd, (void)limit;
+    return std::nullopt;
+  }
+  /// Bytes taken and not yet given to the client's socket.
   [[nodiscard]] virtual std::size_t unsent() const = 0;
   /// Called each time unsent() falls to zero after it was not.
   virtual void onDrained(UniqueFunction<void()> callback) = 0;

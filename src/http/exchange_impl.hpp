@@ -47,6 +47,9 @@ class ExchangeImpl final : public Exchange {
   void sendBody(std::string_view bytes) override {
     if (connection_) connection_->sendBody(bytes);
   }
+  std::optional<IoResult> sendBodyFrom(int fd, std::size_t limit) override {
+    return connection_ ? connection_->sendBodyFrom(fd, limit) : std::nullopt;
+  }
   [[nodiscard]] std::size_t unsent() const override { return connection_ ? connection_->unsent() : 0; }
   void onDrained(UniqueFunction<void()> callback) override { onDrained_ = std::move(callback); }
   [[nodiscard]] bool over() const override { return !connection_ || !connection_->open(); }

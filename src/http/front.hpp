@@ -22,6 +22,7 @@ struct FrontLimits {
   Duration writeTimeout = std::chrono::seconds(60);      // no progress in sending: closed
   std::size_t maxConnections = 10'000;                   // beyond: accept and answer 503
   std::size_t maxUnsentBytes = 1024 * 1024;              // of answers in memory; a reader this slow is closed
+  std::size_t maxPipes = 64;                             // for bodies that pass without a copy, two descriptors each; beyond: copied
   Duration lingerTimeout = std::chrono::seconds(2);      // after an answer that closes: unread input is thrown away, so that no RST eats
   std::size_t maxLingerBytes = 1024 * 1024;              // the answer: for so long, and so much of it
   Duration deadPeerLimit = std::chrono::seconds(60);     // TCP keep-alive and TCP_USER_TIMEOUT; 0: the system's
@@ -36,6 +37,7 @@ struct FrontOptions {
 
 struct FrontStats {
   std::uint64_t accepted = 0, requests = 0, refused = 0;  // refused: answered by the front itself (400, 408, 431, 500, 503)
+  std::uint64_t passedBytes = 0;                          // of bodies that went from socket to socket inside the kernel
   std::size_t connections = 0, exchanges = 0;
 };
 

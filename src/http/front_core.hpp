@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "http/front.hpp"
+#include "http/splice.hpp"
 #include "spawner/loop.hpp"
 
 namespace spawner::http {
@@ -15,7 +16,7 @@ class Connection;
 /// Thread: the loop's.
 struct FrontCore {
   FrontCore(Loop& theLoop, Front::Handler theHandler, FrontOptions theOptions)
-      : loop(theLoop), handler(std::move(theHandler)), options(std::move(theOptions)) {}
+      : loop(theLoop), handler(std::move(theHandler)), options(std::move(theOptions)), pipes(options.limits.maxPipes) {}
 
   /// Posts `drained` when drain() was asked for and nothing is under way any more.
   void checkDrained();
@@ -26,6 +27,7 @@ struct FrontCore {
   FrontStats stats;  // without connections: that is the list's size
   std::list<std::shared_ptr<Connection>> connections;
   std::size_t lingering = 0;  // of them, only throw input away: no exchange is under way
+  SplicePipes pipes;
   bool draining = false;
   Task drained;
   /// Every connection reads into this one; what it cannot use at once it copies. So an idle connection holds no buffer.

@@ -1,5 +1,6 @@
 // The half of Run that reads the upstream's answer.
 
+#include <algorithm>
 #include <span>
 
 #include "proxy/run.hpp"
@@ -8,6 +9,11 @@ namespace spawner::proxy {
 namespace {
 
 constexpr int readsPerTurn = 4;  // then the other connections have their turn
+/// From so much left of a body on it passes inside the kernel: below, two more system calls cost more than the copy.
+constexpr std::uint64_t passFrom = 64 * 1024;
+constexpr std::size_t passAtOnce = 1024 * 1024;
+/// The end of each body is read by us: what follows it on the connection is seen with it.
+constexpr std::uint64_t readTail = 16 * 1024;
 
 }  // namespace
 
@@ -15,6 +21,7 @@ void Run::readAnswer() {
   char* const buffer = owner_.scratch_.get();
   const std::size_t size = owner_.options_.bufferBytes;
   for (int i = 0; i < readsPerTurn && phase_ != Phase::Ended && !readPaused_; ++i) {
+    if (phase_ == Phase::Body && decoder_.fixedLeft() >= passFrom && passBody()) return;
     const IoResult got = readSome(connection_->fd(), std::span(buffer, size));
     switch (got.kind) {
       case IoResult::Kind::WouldBlock: return;
@@ -55,7 +62,7 @@ void Run::takeHead(std::string_view rest) {
       return fail(FailureKind::BadAnswer,
                   target_.address.toString() + " sends more than " + std::to_string(owner_.options_.maxInterim) + " answers of 1xx");
     exchange_->sendInterim(head);
-    return pauseReading();
+    return pauseReading(owner_.options_.bufferBytes / 2);
   }
   if (target_.intercept && target_.intercept(head))
     return fail(FailureKind::Intercepted, "the upstream answered " + std::to_string(head.status));
@@ -95,13 +102,26 @@ void Run::takeBody(std::string_view& bytes) {
   }
   if (step.status == http::BodyStep::Status::Malformed) return breakOff();
   if (step.status == http::BodyStep::Status::Done) return complete(bytes.size());
-  pauseReading();
+  pauseReading(owner_.options_.bufferBytes / 2);
+}
+
+/// Lets what is there of the body pass without reading it. False: read, to send it or to see how it is with the connection.
+bool Run::passBody() {
+  const std::uint64_t most = std::min<std::uint64_t>(decoder_.fixedLeft() - readTail, passAtOnce);
+  const auto passed = exchange_->sendBodyFrom(connection_->fd(), static_cast<std::size_t>(most));
+  if (!passed || passed->kind == IoResult::Kind::End || passed->kind == IoResult::Kind::Failed) return false;
+  pauseReading(0);
+  if (passed->kind == IoResult::Kind::WouldBlock) return true;
+  decoder_.skip(passed->bytes);
+  owner_.counters_.bytesToClient += passed->bytes;
+  setDeadline(owner_.options_.stallTimeout);
+  return true;
 }
 
 /// Back-pressure: while the client has not taken what it got, nothing more is read. (A little that is not sent yet means nothing: the front
 /// gathers small pieces.) So at most a buffer and a half of an answer is held.
-void Run::pauseReading() {
-  if (readPaused_ || exchange_->unsent() <= owner_.options_.bufferBytes / 2) return;
+void Run::pauseReading(std::size_t mayWait) {
+  if (readPaused_ || exchange_->unsent() <= mayWait) return;
   readPaused_ = true;
   if (drainHooked_) return;
   drainHooked_ = true;

@@ -52,7 +52,8 @@ class Run final : public std::enable_shared_from_this<Run>, private UpstreamConn
   void startAnswer(http::ResponseHead head);
   void becomeTunnel(http::ResponseHead head, std::string_view rest);
   void takeBody(std::string_view& bytes);
-  void pauseReading();
+  [[nodiscard]] bool passBody();
+  void pauseReading(std::size_t mayWait);
   void upstreamEnded(bool clean);
   void complete(std::size_t extraBytes);
 

@@ -1,6 +1,7 @@
 // Large bodies and slow readers: nothing is lost, and memory stays bounded.
 
 #include <malloc.h>
+#include <signal.h>
 
 #include "base/crypto.hpp"
 #include "proxy/proxy_fixture.hpp"
@@ -19,6 +20,12 @@ std::string randomBytes(std::size_t size) {
   return bytes;
 }
 
+/// splice(2) is for processes that ignore SIGPIPE, as each role does.
+struct IgnoresSigpipe {
+  IgnoresSigpipe() { ::signal(SIGPIPE, SIG_IGN); }
+  ~IgnoresSigpipe() { ::signal(SIGPIPE, SIG_DFL); }
+};
+
 /// Gives a large text to a peer piece by piece, so that the test itself holds it once only.
 void feed(RawPeer& peer, const std::string& bytes, std::size_t& at) {
   peer.onDrained = [&](RawPeer& to) {
@@ -32,9 +39,11 @@ void feed(RawPeer& peer, const std::string& bytes, std::size_t& at) {
 
 }  // namespace
 
-TEST_CASE("32 MB down arrive whole", "[integration]") {
+TEST_CASE("32 MB down arrive whole, passed inside the kernel or copied", "[integration]") {
+  const std::size_t pipes = GENERATE(0U, 64U);
+  const IgnoresSigpipe ignores;
   ProxyFixture f;
-  f.start();
+  f.start({.maxPipes = pipes});
   const std::string body = randomBytes(bulk);
   std::size_t sent = 0;
   f.upstream.onBytes = [&](RawPeer& peer) {
@@ -50,6 +59,9 @@ TEST_CASE("32 MB down arrive whole", "[integration]") {
       std::chrono::seconds(60));
   CHECK(sha256Hex(client->received.substr(client->received.find("\r\n\r\n") + 4)) == sha256Hex(body));
   CHECK(f.proxy->counters().bytesToClient == bulk);
+  // Copied: what came with the head, the end, and the rest of any 64 KiB.
+  CHECK(f.front->stats().passedBytes >= (pipes == 0 ? 0 : bulk / 2));
+  CHECK(f.front->stats().passedBytes <= (pipes == 0 ? 0 : bulk - 16 * 1024));
 }
 
 TEST_CASE("32 MB up arrive whole", "[integration]") {
@@ -76,8 +88,10 @@ TEST_CASE("32 MB up arrive whole", "[integration]") {
 }
 
 TEST_CASE("a client that does not read holds the upstream back, and costs two buffers", "[integration]") {
+  const std::size_t pipes = GENERATE(0U, 64U);
+  const IgnoresSigpipe ignores;
   ProxyFixture f;
-  f.start();
+  f.start({.maxPipes = pipes});
   const std::string piece(256 * 1024, 'x');
   std::uint64_t accepted = 0;
   auto client = f.client();
@@ -141,4 +155,97 @@ TEST_CASE("an upstream that does not read holds the client back", "[integration]
   f.upstream.last().pauseReading(false);
   f.wait("the upload to go on", [&] { return chunks > last + 50; });
   client->onDrained = nullptr;
+}
+
+namespace {
+
+/// A client that has asked for a body of 10 MB, reads none of it, and holds it up in the kernel and in a pipe of the front's.
+std::unique_ptr<RawPeer> stuckClient(ProxyFixture& f) {
+  auto client = f.client();
+  client->pauseReading(true);
+  f.upstream.onBytes = [](RawPeer& peer) {
+    peer.received.clear();
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n" + std::string(9'000'000, 's'));
+  };
+  const std::uint64_t before = f.front->stats().passedBytes;
+  client->send("GET /stuck HTTP/1.1\r\nHost: h\r\n\r\n");
+  f.wait("bytes in the pipe", [&] { return f.front->stats().passedBytes > before; });
+  std::uint64_t last = 0;
+  f.wait("no byte moves", [&] { return std::exchange(last, f.front->stats().passedBytes) == f.front->stats().passedBytes && last > before; });
+  return client;
+}
+
+}  // namespace
+
+TEST_CASE("a client that leaves with bytes in a pipe leaves none of them to another", "[integration]") {
+  const IgnoresSigpipe ignores;
+  ProxyFixture f;
+  f.start({.maxPipes = 1});
+  for (int round = 0; round < 5; ++round) {
+    stuckClient(f).reset();
+    f.wait("its end", [&] { return f.tokens == 0; });
+    const std::string body = randomBytes(1'000'000);
+    f.answerAll("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + body);
+    auto client = f.client();
+    const std::uint64_t before = f.front->stats().passedBytes;
+    client->send(simpleGet);
+    f.wait("the other's body", [&] { return client->received.size() > 1'000'000; });
+    CHECK(client->received.substr(client->received.find("\r\n\r\n") + 4) == body);
+    CHECK(f.front->stats().passedBytes > before);
+  }
+}
+
+TEST_CASE("where no pipe is left a body is copied", "[integration]") {
+  const IgnoresSigpipe ignores;
+  ProxyFixture f;
+  f.start({.maxPipes = 1});
+  const auto stuck = stuckClient(f);
+  const std::uint64_t passed = f.front->stats().passedBytes;
+  const std::string body = randomBytes(1'000'000);
+  f.answerAll("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + body);
+  auto client = f.client();
+  client->send(simpleGet);
+  f.wait("the other's body", [&] { return client->received.size() > 1'000'000; });
+  CHECK(client->received.substr(client->received.find("\r\n\r\n") + 4) == body);
+  CHECK(f.front->stats().passedBytes == passed);
+}
+
+TEST_CASE("an upstream that breaks off a large body is an error to its client", "[integration]") {
+  const std::size_t pipes = GENERATE(0U, 64U);
+  const IgnoresSigpipe ignores;
+  ProxyFixture f;
+  f.start({.maxPipes = pipes});
+  f.upstream.onBytes = [&](RawPeer& peer) {
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n" + std::string(1'000'000, 'x'));
+    peer.halfClose();
+  };
+  auto client = f.client();
+  client->send(simpleGet);
+  f.wait("the end", [&] { return client->over(); });
+  CHECK(client->received.size() < 2'000'000);
+  CHECK(f.proxy->counters().brokenAnswers == 1);
+}
+
+TEST_CASE("bytes behind the end of a large body reach nobody", "[integration]") {
+  const std::size_t pipes = GENERATE(0U, 64U);
+  const IgnoresSigpipe ignores;
+  ProxyFixture f;
+  f.start({.maxPipes = pipes});
+  int connections = 0;
+  f.upstream.onBytes = [&](RawPeer& peer) {
+    if (!contains(peer.received, "\r\n\r\n")) return;
+    peer.received.clear();
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + std::string(1'000'000, 'x') +
+              "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison");
+  };
+  f.upstream.onConnection = [&](RawPeer&) { ++connections; };
+  auto client = f.client();
+  for (int i = 1; i <= 3; ++i) {
+    client->received.clear();
+    client->send(simpleGet);
+    f.wait("a body", [&] { return client->received.size() > 1'000'000; });
+    CHECK_FALSE(contains(client->received, "poison"));
+    CHECK(client->received.ends_with("xxxx"));
+    CHECK(connections == i);  // none was pooled
+  }
 }
