@@ -3,7 +3,7 @@
 // Owner: whoever holds it. Thread: no rule of its own.
 
 #include <cstddef>
-#include <memory>
+#include <new>
 #include <type_traits>
 #include <utility>
 
@@ -12,38 +12,91 @@ namespace spawner {
 template <class Signature>
 class UniqueFunction;
 
-/// Holds one callable of the given signature, or nothing. Calling an empty one is a programming error (it terminates).
+/// Holds one callable of the given signature, or nothing; a small one (two pointers) inside itself. Calling an empty one is a programming
+/// error (it terminates). It must not be moved or destroyed while it is called, unless the callable does not touch its captures any more:
+/// who calls something that may replace it moves it out first.
 template <class R, class... Args>
 class UniqueFunction<R(Args...)> {
  public:
-  UniqueFunction() noexcept = default;
+  UniqueFunction() noexcept {}
   UniqueFunction(std::nullptr_t) noexcept {}
   template <class F>
-  requires(!std::is_same_v<std::remove_cvref_t<F>, UniqueFunction> && std::is_invocable_r_v<R, F&, Args...>) UniqueFunction(F&& callable)
-      : target_(std::make_unique<Holder<std::decay_t<F>>>(std::forward<F>(callable))) {}
+  requires(!std::is_same_v<std::remove_cvref_t<F>, UniqueFunction> && std::is_invocable_r_v<R, F&, Args...>) UniqueFunction(F&& callable) {
+    using Callable = std::decay_t<F>;
+    if constexpr (fitsInside<Callable>) {
+      ::new (static_cast<void*>(&inside_)) Callable(std::forward<F>(callable));
+      kind_ = &Kind::template inside<Callable>;
+    } else {
+      outside_ = new Callable(std::forward<F>(callable));
+      kind_ = &Kind::template outside<Callable>;
+    }
+  }
 
-  UniqueFunction(UniqueFunction&&) noexcept = default;
-  UniqueFunction& operator=(UniqueFunction&&) noexcept = default;
+  UniqueFunction(UniqueFunction&& other) noexcept { take(other); }
+  UniqueFunction& operator=(UniqueFunction&& other) noexcept {
+    if (this == &other) return *this;
+    UniqueFunction former(std::move(*this));  // destroyed last: its captures may look at this one
+    take(other);
+    return *this;
+  }
   UniqueFunction(const UniqueFunction&) = delete;
   UniqueFunction& operator=(const UniqueFunction&) = delete;
+  ~UniqueFunction() {
+    if (const Kind* kind = std::exchange(kind_, nullptr)) kind->destroy(*this);
+  }
 
-  explicit operator bool() const noexcept { return target_ != nullptr; }
+  explicit operator bool() const noexcept { return kind_ != nullptr; }
 
-  R operator()(Args... args) { return target_->call(std::forward<Args>(args)...); }
+  R operator()(Args... args) { return kind_->call(*this, std::forward<Args>(args)...); }
 
  private:
-  struct Base {
-    virtual ~Base() = default;
-    virtual R call(Args&&... args) = 0;
-  };
   template <class F>
-  struct Holder final : Base {
-    explicit Holder(F&& callable) : callable_(std::move(callable)) {}
-    explicit Holder(const F& callable) : callable_(callable) {}
-    R call(Args&&... args) override { return callable_(std::forward<Args>(args)...); }
-    F callable_;
+  static constexpr bool fitsInside =
+      sizeof(F) <= 2 * sizeof(void*) && alignof(F) <= alignof(void*) && std::is_nothrow_move_constructible_v<F>;
+
+  /// What can be done with a callable of one type.
+  struct Kind {
+    R (*call)(UniqueFunction& self, Args&&... args);
+    void (*move)(UniqueFunction& from, UniqueFunction& to) noexcept;  // leaves nothing behind
+    void (*destroy)(UniqueFunction& self) noexcept;
+
+    template <class F>
+    static F& insideOf(UniqueFunction& self) {
+      return *std::launder(reinterpret_cast<F*>(&self.inside_));
+    }
+    template <class F>
+    static constexpr Kind makeInside() {
+      return {[](UniqueFunction& self, Args&&... args) -> R { return static_cast<R>(insideOf<F>(self)(std::forward<Args>(args)...)); },
+              [](UniqueFunction& from, UniqueFunction& to) noexcept {
+                ::new (static_cast<void*>(&to.inside_)) F(std::move(insideOf<F>(from)));
+                insideOf<F>(from).~F();
+              },
+              [](UniqueFunction& self) noexcept { insideOf<F>(self).~F(); }};
+    }
+    template <class F>
+    static constexpr Kind makeOutside() {
+      return {[](UniqueFunction& self, Args&&... args) -> R {
+                return static_cast<R>((*static_cast<F*>(self.outside_))(std::forward<Args>(args)...));
+              },
+              [](UniqueFunction& from, UniqueFunction& to) noexcept { to.outside_ = from.outside_; },
+              [](UniqueFunction& self) noexcept { delete static_cast<F*>(self.outside_); }};
+    }
+    template <class F>
+    static constexpr Kind inside = makeInside<F>();
+    template <class F>
+    static constexpr Kind outside = makeOutside<F>();
   };
-  std::unique_ptr<Base> target_;
+
+  void take(UniqueFunction& other) noexcept {
+    kind_ = std::exchange(other.kind_, nullptr);
+    if (kind_ != nullptr) kind_->move(other, *this);
+  }
+
+  const Kind* kind_ = nullptr;  // null: nothing is held
+  union {
+    void* outside_;
+    alignas(void*) std::byte inside_[2 * sizeof(void*)];
+  };
 };
 
 using Task = UniqueFunction<void()>;

@@ -55,7 +55,8 @@ class [[nodiscard]] FdWatch {
   std::uint64_t id_ = 0;
 };
 
-/// Thread: all members are called on the loop's own thread. No call-back ever runs inside the call that asked for it.
+/// Thread: all members are called on the loop's own thread. No call-back ever runs inside the call that asked for it: "in a later turn" is, in
+/// these headers, not before the present call-back is over.
 class Loop {
  public:
   using FdCallback = UniqueFunction<void(Interest ready)>;
@@ -68,7 +69,8 @@ class Loop {
   [[nodiscard]] virtual WallTime wallNow() const = 0;
   /// Runs the task once, not earlier than after the delay (coarse: up to 1 ms late by design). A delay <= 0 means the next turn.
   virtual Timer after(Duration delay, Task task) = 0;
-  /// Runs the task in a later turn, in order of posting (SimLoop shuffles).
+  /// Runs the task when the call-back that posts it is over: after the events of this turn, or in the next one when they are over. In order
+  /// of posting (SimLoop shuffles).
   virtual void post(Task task) = 0;
   /// Level-triggered readiness of a non-blocking descriptor. The call-back may cancel its own watch. SimLoop has no descriptors (it
   /// terminates).

@@ -262,11 +262,9 @@ void Connection::checkDeadlines(TimePoint now) {
 void Connection::schedule() {
   if (running_ || scheduled_) return;
   scheduled_ = true;
+  if (core_) return core_->runSoon(shared_from_this());
   loop_.post([weak = weak_from_this()] {
-    if (const auto self = weak.lock()) {
-      self->scheduled_ = false;
-      self->run({});
-    }
+    if (const auto self = weak.lock()) self->scheduledRun();
   });
 }
 

@@ -35,6 +35,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] bool hasUnreadInput() const;
   /// Drain: closes when idle; otherwise the present answer is the last.
   void closeWhenIdle();
+  /// What schedule() asked for.
+  void scheduledRun() {
+    scheduled_ = false;
+    run({});
+  }
   /// Closes now; an exchange under way is told (onGone, in a later turn).
   void shutdown() { peerGone(); }
 

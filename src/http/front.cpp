@@ -30,6 +30,16 @@ void FrontCore::checkDrained() {
   if (drained && connections.size() == lingering) loop.post(std::exchange(drained, nullptr));
 }
 
+void FrontCore::runSoon(std::shared_ptr<Connection> connection) {
+  due.push_back(std::move(connection));
+  if (due.size() > 1) return;
+  loop.post([core = shared_from_this()] {
+    core->batch.swap(core->due);
+    for (const auto& one : core->batch) one->scheduledRun();
+    core->batch.clear();
+  });
+}
+
 /// Owner: Front. The core lives on while a connection's call is on the stack.
 class FrontImpl {
  public:

@@ -4,6 +4,7 @@
 #include <array>
 #include <list>
 #include <memory>
+#include <vector>
 
 #include "http/front.hpp"
 #include "http/splice.hpp"
@@ -14,10 +15,12 @@ namespace spawner::http {
 class Connection;
 
 /// Thread: the loop's.
-struct FrontCore {
+struct FrontCore : std::enable_shared_from_this<FrontCore> {
   FrontCore(Loop& theLoop, Front::Handler theHandler, FrontOptions theOptions)
       : loop(theLoop), handler(std::move(theHandler)), options(std::move(theOptions)), pipes(options.limits.maxPipes) {}
 
+  /// Has the connection run when the present call-back is over, in one task with all that ask in this turn.
+  void runSoon(std::shared_ptr<Connection> connection);
   /// Posts `drained` when drain() was asked for and nothing is under way any more.
   void checkDrained();
 
@@ -28,6 +31,7 @@ struct FrontCore {
   std::list<std::shared_ptr<Connection>> connections;
   std::size_t lingering = 0;  // of them, only throw input away: no exchange is under way
   SplicePipes pipes;
+  std::vector<std::shared_ptr<Connection>> due, batch;  // by runSoon(): of the next task, of the present one
   bool draining = false;
   Task drained;
   /// Every connection reads into this one; what it cannot use at once it copies. So an idle connection holds no buffer.

@@ -17,7 +17,9 @@ IoResult writePieces(int fd, std::initializer_list<std::string_view> pieces) {
     if (!piece.empty() && message.msg_iovlen < vectors.size())
       vectors[message.msg_iovlen++] = {const_cast<char*>(piece.data()), piece.size()};
   for (;;) {
-    const ssize_t sent = ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    constexpr int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+    const ssize_t sent =
+        message.msg_iovlen == 1 ? ::send(fd, vectors[0].iov_base, vectors[0].iov_len, flags) : ::sendmsg(fd, &message, flags);
     if (sent >= 0) return {IoResult::Kind::Bytes, static_cast<std::size_t>(sent), 0};
     if (errno == EINTR) continue;
     if (errno == EAGAIN || errno == EWOULDBLOCK) return {IoResult::Kind::WouldBlock, 0, 0};

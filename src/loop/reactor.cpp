@@ -80,10 +80,10 @@ void Reactor::Impl::turn(Duration longest) {
   now = readClock();
   inTurn = true;
   const std::uint64_t firstOfThisTurn = nextTimer;
-  batch.swap(posted);
   try {
     // Bytes before timers: after a stall, data that came in time is seen before the deadline that waited for it.
     runEvents(count);
+    batch.swap(posted);
     runPosted();
     runTimers(firstOfThisTurn);
   } catch (const std::exception& error) { die(std::string("an exception escaped a call-back of the loop: ") + error.what()); } catch (...) {

@@ -8,7 +8,7 @@
 
 namespace spawner {
 
-/// One turn: events of descriptors (a bounded number), then the tasks posted before the turn, then the timers due (a bounded number). An
+/// One turn: events of descriptors (a bounded number), then the tasks posted before or by these, then the timers due (a bounded number). An
 /// empty interest is not watched at all: no hangup is reported for it. A call-back must not run the loop; an exception out of one ends
 /// the process. Thread: run() and all members on one thread; wake() from any thread or signal handler.
 class Reactor final : public Loop {

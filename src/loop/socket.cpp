@@ -161,8 +161,12 @@ void setDeadPeerLimit(int fd, Duration limit) {
 IoResult readSome(int fd, std::span<char> buffer) {
   if (buffer.empty()) return {IoResult::Kind::Bytes, 0, 0};
   ssize_t n = 0;
-  do n = ::read(fd, buffer.data(), buffer.size());
+  do n = ::recv(fd, buffer.data(), buffer.size(), 0);
   while (n < 0 && errno == EINTR);
+  if (n < 0 && errno == ENOTSOCK) {
+    do n = ::read(fd, buffer.data(), buffer.size());
+    while (n < 0 && errno == EINTR);
+  }
   if (n == 0) return {IoResult::Kind::End, 0, 0};
   return outcome(n, errno);
 }

@@ -113,6 +113,7 @@ bool isIdempotent(std::string_view method) {
 }
 
 Duration keepAliveLimit(const http::ResponseHead& head) {
+  if (!head.headers.has("Keep-Alive")) return Duration::max();
   for (const std::string_view part : split(head.headers.get("Keep-Alive"), ',')) {
     const std::string_view item = trim(part);
     if (item.size() <= 8 || !equalsIgnoreCase(item.substr(0, 8), "timeout=")) continue;

@@ -62,6 +62,17 @@ void Proxy::run(std::unique_ptr<http::Exchange> exchange, Target target) {
   run->start();
 }
 
+void Proxy::flushSoon(std::shared_ptr<Run> run) {
+  due_->next.push_back(std::move(run));
+  if (due_->next.size() > 1) return;
+  // Runs that have ended do nothing, and all have when the proxy is gone.
+  loop_.post([due = due_] {
+    due->batch.swap(due->next);
+    for (const auto& one : due->batch) one->flushNow();
+    due->batch.clear();
+  });
+}
+
 void Proxy::tick() {
   const TimePoint now = loop_.now();
   const auto all = runs_;  // one that fails leaves the list, and its handler may add another

@@ -7,6 +7,7 @@
 #include <list>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/log.hpp"
 #include "http/exchange.hpp"
@@ -85,6 +86,8 @@ class Proxy {
 
  private:
   friend class Run;
+  /// Has the run send what it has when the present call-back is over, in one task with all that ask in this turn.
+  void flushSoon(std::shared_ptr<Run> run);
   void ended(Run& run);
   void checkDrained();
   void tick();
@@ -98,6 +101,10 @@ class Proxy {
   Tunnels tunnels_;
   const std::unique_ptr<char[]> scratch_;  // bufferBytes; what is read into it is passed on before the next read
   std::list<std::shared_ptr<Run>> runs_;
+  struct Due {
+    std::vector<std::shared_ptr<Run>> next, batch;  // of the next task, of the present one
+  };
+  const std::shared_ptr<Due> due_ = std::make_shared<Due>();
   Timer ticker_;  // looks at every run's deadline: no timer call an exchange
   Duration period_;
   TimePoint lastWarning_{};

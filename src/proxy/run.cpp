@@ -58,8 +58,8 @@ void Run::connect(bool allowPooled) {
     if (fromPool_) {
       ++owner_.counters_.upstreamReuses;
       use(std::move(pooled));
-      connected();
-      return updateInterest();
+      phase_ = Phase::Sending;
+      return owner_.flushSoon(shared_from_this());
     }
   }
   ++owner_.counters_.upstreamConnects;
@@ -77,6 +77,12 @@ void Run::connect(bool allowPooled) {
   setDeadline(owner_.options_.connectTimeout);
   use(std::make_unique<UpstreamConnection>(owner_.loop_, std::move(*socket)));
   updateInterest();
+}
+
+void Run::flushNow() {
+  if (phase_ != Phase::Sending || !connection_) return;
+  connected();
+  if (phase_ != Phase::Ended) updateInterest();
 }
 
 void Run::use(std::unique_ptr<UpstreamConnection> connection) {

@@ -21,6 +21,8 @@ class Run final : public std::enable_shared_from_this<Run>, private UpstreamConn
   void start();
   /// The client sees an error; nothing is called back.
   void abort();
+  /// What Proxy::flushSoon() was asked for.
+  void flushNow();
   /// Ends what has passed its deadline.
   void checkDeadline(TimePoint now);
   [[nodiscard]] const Target& target() const { return target_; }

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 namespace spawner::proxy {
 namespace {
-
-/// The address as bytes: a key that costs no formatting.
-std::string keyOf(const SocketAddress& address) { return {reinterpret_cast<const char*>(&address.storage), address.length}; }
 
 /// An idle connection has nothing to read. A byte, an end or an error means that it is of no use any more.
 bool stillQuiet(int fd) {
@@ -18,16 +16,20 @@ bool stillQuiet(int fd) {
 
 }  // namespace
 
+bool UpstreamPool::ByBytes::operator()(const SocketAddress& a, const SocketAddress& b) const {
+  return a.length != b.length ? a.length < b.length : std::memcmp(&a.storage, &b.storage, a.length) < 0;
+}
+
 std::unique_ptr<UpstreamConnection> UpstreamPool::take(const SocketAddress& address, Duration maxIdle, Duration lookAfter) {
-  const auto found = byAddress_.find(keyOf(address));
+  const auto found = byAddress_.find(address);
   if (found == byAddress_.end()) return nullptr;
-  for (std::size_t left = found->second.size(); left > 0; --left) {
+  while (!found->second.empty()) {
     const auto entry = found->second.back();
     const Duration idle = loop_.now() - entry->since;
     if (idle > maxIdle) return nullptr;  // the others are older still
     auto connection = std::move(entry->connection);
     connection->setListener(nullptr);
-    drop(entry);  // the last one takes `found` with it
+    drop(entry);
     if (idle < lookAfter || stillQuiet(connection->fd())) return connection;
   }
   return nullptr;
@@ -37,18 +39,19 @@ void UpstreamPool::put(const SocketAddress& address, std::unique_ptr<UpstreamCon
   const Duration keep = std::min(options_.idleTimeout, limit);
   if (options_.maxIdlePerAddress == 0 || options_.maxIdle == 0 || keep <= Duration::zero()) return;
   const TimePoint now = loop_.now();
-  const auto entry = entries_.emplace(entries_.end());
+  if (spare_.empty()) spare_.emplace_back();
+  const auto entry = spare_.begin();
+  entries_.splice(entries_.end(), spare_, entry);
   entry->pool = this;
-  entry->key = keyOf(address);
+  entry->same = &byAddress_[address];
   entry->since = now;
   entry->until = now + keep;
   entry->self = entry;
   entry->connection = std::move(connection);
   entry->connection->setListener(&*entry);
   entry->connection->want({.readable = true});
-  auto& same = byAddress_[entry->key];
-  same.push_back(entry);
-  if (same.size() > options_.maxIdlePerAddress) drop(same.front());
+  entry->same->push_back(entry);
+  if (entry->same->size() > options_.maxIdlePerAddress) drop(entry->same->front());
   if (entries_.size() > options_.maxIdle) drop(entries_.begin());
   if (!timer_.active()) arm();
 }
@@ -56,14 +59,17 @@ void UpstreamPool::put(const SocketAddress& address, std::unique_ptr<UpstreamCon
 void UpstreamPool::clear() {
   byAddress_.clear();
   entries_.clear();
+  spare_.clear();
   timer_.cancel();
 }
 
 void UpstreamPool::drop(Entries::iterator entry) {
-  const auto found = byAddress_.find(entry->key);
-  found->second.remove(entry);
-  if (found->second.empty()) byAddress_.erase(found);
-  entries_.erase(entry);
+  Idle& same = *entry->same;
+  // Mostly the newest, which was taken, or the oldest, whose time is over.
+  const auto place = same.back() == entry ? std::prev(same.end()) : std::find(same.begin(), same.end(), entry);
+  same.erase(place);
+  entry->connection.reset();
+  spare_.splice(spare_.end(), entries_, entry);
 }
 
 void UpstreamPool::expire() {
@@ -72,7 +78,9 @@ void UpstreamPool::expire() {
     const auto present = entry++;
     if (present->until <= now) drop(present);
   }
-  if (!entries_.empty()) arm();
+  std::erase_if(byAddress_, [](const auto& item) { return item.second.empty(); });
+  if (!entries_.empty()) return arm();
+  spare_.clear();
 }
 
 void UpstreamPool::arm() {

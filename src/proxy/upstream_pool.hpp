@@ -4,9 +4,9 @@
 
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
-#include <string>
-#include <unordered_map>
+#include <vector>
 
 #include "loop/socket.hpp"
 #include "proxy/upstream_connection.hpp"
@@ -15,7 +15,7 @@
 namespace spawner::proxy {
 
 struct PoolOptions {
-  std::size_t maxIdlePerAddress = 32;  // 0: nothing is kept
+  std::size_t maxIdlePerAddress = 128;  // 0: nothing is kept
   std::size_t maxIdle = 1024;
   /// Shorter than the keep-alive time of common servers (Node.js: 5 s), so that a stale connection is rare.
   Duration idleTimeout = std::chrono::seconds(4);
@@ -38,15 +38,20 @@ class UpstreamPool {
 
  private:
   struct Entry;
-  using Entries = std::list<Entry>;  // in order of put
+  using Entries = std::list<Entry>;             // in order of put
+  using Idle = std::vector<Entries::iterator>;  // of one address, the newest last
   struct Entry final : UpstreamConnection::Listener {
     UpstreamPool* pool = nullptr;
-    std::string key;
+    Idle* same = nullptr;
     std::unique_ptr<UpstreamConnection> connection;
     TimePoint since;
     TimePoint until;
     Entries::iterator self;
     void onReady(Interest) override { pool->drop(self); }
+  };
+
+  struct ByBytes {
+    bool operator()(const SocketAddress& a, const SocketAddress& b) const;
   };
 
   void drop(Entries::iterator entry);
@@ -56,7 +61,8 @@ class UpstreamPool {
   Loop& loop_;
   const PoolOptions options_;
   Entries entries_;
-  std::unordered_map<std::string, std::list<Entries::iterator>> byAddress_;  // the newest last
+  Entries spare_;  // without a connection, to be used again: a put and a take ask for no memory
+  std::map<SocketAddress, Idle, ByBytes> byAddress_;
   Timer timer_;
 };
 

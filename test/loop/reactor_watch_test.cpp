@@ -307,6 +307,26 @@ TEST_CASE("watch: descriptors that are always ready starve neither timers nor ta
   waitFor(loop, "the timer and each descriptor", [&] { return timer && std::find(calls.begin(), calls.end(), 0) == calls.end(); });
 }
 
+TEST_CASE("watch: tasks posted by events run in the same turn, behind all events of it", "[integration]") {
+  Reactor loop;
+  Pair one, two;
+  std::string log;
+  const auto event = [&](Interest) {
+    log += 'e';
+    loop.post([&] {
+      log += 't';
+      loop.post([&] { log += 'n'; });
+    });
+  };
+  const FdWatch first = loop.watch(one.a.get(), writing, event);
+  const FdWatch second = loop.watch(two.a.get(), writing, event);
+  int turns = 0;
+  (void)loop.runUntil([&] { return turns++ == 1; }, 1s);
+  CHECK(log == "eett");
+  (void)loop.runUntil([&] { return turns++ == 3; }, 1s);
+  CHECK(log.starts_with("eetteenntt"));
+}
+
 TEST_CASE("watch: broken invariants end the process with a message", "[integration]") {
   CHECK(lastWords([] {
           Reactor loop;

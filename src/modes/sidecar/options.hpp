@@ -47,7 +47,7 @@ struct Options {
   std::uint32_t answerTimeoutSeconds = 3600;   // --answer-timeout-seconds: request sent to the answer's head
   std::uint32_t stallTimeoutSeconds = 0;       // --stall-timeout-seconds: without a byte in a body under way
   std::size_t maxAnswerHeadBytes = 64 * 1024;  // --max-answer-head-bytes
-  std::size_t poolSize = 32;                   // --pool-size: idle connections to the application
+  std::size_t poolSize = 128;                  // --pool-size: idle connections to the application
   std::uint32_t poolIdleMs = 4000;             // --pool-idle-ms
   std::uint32_t halfCloseSeconds = 60;         // --half-close-seconds: an upgraded connection with one side ended
   std::uint32_t closeSeconds = 5;              // --close-seconds: between our 1001 and the hard end of a WebSocket
