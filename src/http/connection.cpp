@@ -283,6 +283,7 @@ void Connection::peerGone() {
 /// Closes in order: FIN, and input thrown away for a moment, because a RST for unread input could overtake the answer.
 void Connection::linger() {
   phase_ = Phase::Linger;
+  finished_ = flushDue_ = false;  // a flush that is still due must not find the answer done a second time
   since_ = loop_.now();
   lingered_ = leftover_.size();
   std::string().swap(leftover_);

@@ -147,6 +147,27 @@ TEST_CASE_METHOD(FrontFixture, "An early answer reaches a client that still uplo
   CHECK(tokens.alive == 0);
 }
 
+TEST_CASE_METHOD(FrontFixture, "Early answers leave no trace: the next client has its place, and a drain its end", "[integration]") {
+  FrontLimits limits;
+  limits.maxConnections = 1;
+  start(limits);
+  for (int i = 0; i < 3; ++i) {
+    Client client = this->client();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nsome");
+    waitForExchanges(1);
+    answerText(*exchanges[0], "no", 403);  // in no call-back of the front's, as an upstream's answer comes
+    exchanges.clear();
+    client.waitClosed();
+    CHECK(client.received.starts_with("HTTP/1.1 403 "));
+    client.close();
+    waitFor("the connection to be gone", [&] { return front->stats().connections == 0; });
+  }
+  CHECK(front->stats().refused == 0);
+  bool drained = false;
+  front->drain([&] { drained = true; });
+  waitFor("the end of the drain", [&] { return drained; });
+}
+
 TEST_CASE_METHOD(FrontFixture, "A client that goes on sending after an early answer is cut off", "[integration]") {
   FrontLimits limits;
   limits.maxLingerBytes = 300'000;
