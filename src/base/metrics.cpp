@@ -29,6 +29,7 @@ void* series(const Builder& builder, prometheus::Registry& registry, const std::
 
 struct Metrics::Impl {
   prometheus::Registry registry;
+  std::vector<std::weak_ptr<const std::function<void()>>> sources;
 };
 
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
@@ -54,7 +55,17 @@ Histogram Metrics::histogram(const std::string& name, const std::string& help, s
   return histogram;
 }
 
-std::string Metrics::text() const { return prometheus::TextSerializer().Serialize(impl_->registry.Collect()); }
+Metrics::Source Metrics::source(std::function<void()> bringIn) {
+  auto source = std::make_shared<const std::function<void()>>(std::move(bringIn));
+  impl_->sources.push_back(source);
+  return source;
+}
+
+std::string Metrics::text() const {
+  for (const auto& weak : impl_->sources)
+    if (const auto source = weak.lock()) (*source)();
+  return prometheus::TextSerializer().Serialize(impl_->registry.Collect());
+}
 
 void Counter::add(double n) {
   if (target_ != nullptr) static_cast<prometheus::Counter*>(target_)->Increment(n);

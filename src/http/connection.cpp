@@ -136,7 +136,10 @@ bool Connection::take() {
     case Phase::Linger:
       lingered_ += rest_.size();
       rest_ = {};
-      if (lingered_ > core_->options.limits.maxLingerBytes) close();
+      if (lingered_ > core_->options.limits.maxLingerBytes) {
+        core_->stats.count("LingerLimit");
+        close();
+      }
       return true;
     case Phase::Closed: return false;
   }
@@ -162,7 +165,7 @@ void Connection::beginExchange(RequestHead head) {
   minorVersion_ = head.minorVersion;
   headRequest_ = head.method == "HEAD";
   keepAlive_ = head.keepAlive;
-  body_ = BodyDecoder(head.framing, head.contentLength);
+  body_ = BodyDecoder(head.framing, head.contentLength, core_->options.limits.chunks);
   bodyIdleLimit_ = Duration::zero();
   bodyStarted_ = bodyPaused_ = bodyEndTold_ = headSent_ = finished_ = closeAfter_ = drainedDue_ = false;
   answerLeft_ = 0;
@@ -246,12 +249,15 @@ void Connection::checkDeadlines(TimePoint now) {
   const FrontLimits& limits = core_->options.limits;
   const Duration passed = now - since_;
   if (blocked_ && now - progress_ >= limits.writeTimeout) {
+    core_->stats.count("WriteTimeout");
     peerGone();
   } else if (phase_ == Phase::Idle && passed >= (core_->draining ? limits.headTimeout : limits.keepAliveTimeout)) {
+    core_->stats.count("IdleTimeout");
     close();
   } else if (phase_ == Phase::Head && passed >= limits.headTimeout) {
     refuse({408, "HeadTimeout", "The head of the request was not complete in time."});
   } else if (phase_ == Phase::Linger && passed >= limits.lingerTimeout) {
+    core_->stats.count("LingerLimit");
     close();
   } else if (open() && bodyIdleLimit_ > Duration::zero() && bodyFlowing() && !body_.done() && now - bodySince_ >= bodyIdleLimit_) {
     badBody({408, "BodyTimeout", "The body of the request did not come in time."});

@@ -28,7 +28,7 @@ void Connection::refuse(const Refusal& refusal) {
 
 /// An answer of the front's own, after which the connection is closed.
 void Connection::answerRefusal(const Refusal& refusal) {
-  ++core_->stats.refused;
+  core_->stats.refuse(refusal.reason);
   const Response answer = problem(refusal.status, refusal.reason, refusal.detail);
   HeadWriter writer(out_);
   writer.statusLine(answer.status);
@@ -175,6 +175,7 @@ void Connection::abandon() {
 /// Closes when more waits for the reader than is allowed.
 bool Connection::tooSlow() {
   if (inMemory() <= core_->options.limits.maxUnsentBytes) return false;
+  core_->stats.count("SlowReader");
   peerGone();
   return true;
 }

@@ -18,6 +18,7 @@ constexpr int acceptsPerTurn = 64;
 constexpr Duration acceptPause = std::chrono::milliseconds(100);  // without descriptors: others may close some meanwhile
 /// Beyond maxConnections this many more are kept for the moment that a proper 503 takes; those beyond are cut off.
 constexpr std::size_t refusedAtOnce = 256;
+constexpr std::string_view noDescriptors = "NoDescriptors";
 constexpr Refusal tooMany{503, "TooManyConnections", "The server has too many connections; try again soon."};
 /// Written without any state, when there is nothing left to hold a connection.
 constexpr std::string_view lastWords =
@@ -67,6 +68,7 @@ class FrontImpl {
   [[nodiscard]] Connections snapshot() const { return {core_->connections.begin(), core_->connections.end()}; }
   int acceptWaiting(Listener& listener, int limit);
   void admit(Fd socket);
+  void turnAway(const Fd& socket, std::string_view reason);
   bool shedOne(Listener& listener);
   void pauseAccepting();
   void startTicking();
@@ -76,6 +78,7 @@ class FrontImpl {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::uint16_t port_ = 0;
   Fd spare_ = openSpare();
+  const int firstSpare_ = firstSpareDescriptor(core_->options.limits.spareDescriptors);
   Timer pause_;
   Timer tick_;
 };
@@ -103,6 +106,7 @@ int FrontImpl::acceptWaiting(Listener& listener, int limit) {
     if (socket) {
       admit(std::move(socket).value());
     } else if (!shedOne(listener)) {
+      core_->stats.count("AcceptFailed");
       pauseAccepting();
       break;
     }
@@ -114,16 +118,21 @@ void FrontImpl::admit(Fd socket) {
   FrontCore& core = *core_;
   const std::size_t limit = core.options.limits.maxConnections;
   ++core.stats.accepted;
-  if (core.connections.size() >= limit + refusedAtOnce) {
-    ++core.stats.refused;
-    (void)writeSome(socket.get(), lastWords);
-    return;
-  }
+  if (socket.get() >= firstSpare_) return turnAway(socket, noDescriptors);
+  if (core.connections.size() >= limit + refusedAtOnce) return turnAway(socket, tooMany.reason);
   const auto connection = std::make_shared<Connection>(core_, std::move(socket));
   const bool refused = core.connections.size() - core.lingering >= limit;
   connection->start(core.connections.insert(core.connections.end(), connection));
   if (refused) connection->refuse(tooMany);
   startTicking();
+}
+
+/// Tells a client that is not kept, as well as that can be done in one moment.
+void FrontImpl::turnAway(const Fd& socket, std::string_view reason) {
+  core_->stats.refuse(reason);
+  (void)writeSome(socket.get(), lastWords);
+  shutdownSending(socket.get());
+  (void)readSome(socket.get(), core_->buffer);  // an unread request would turn the close into a RST that eats the answer
 }
 
 /// Out of descriptors (accept(2): EMFILE): the spare one is given up to accept a client and tell it. False when nothing was there to shed.
@@ -134,10 +143,7 @@ bool FrontImpl::shedOne(Listener& listener) {
   bool shed = false;
   if (Result<Fd> socket = acceptFrom(listener.socket.get()); socket && *socket) {
     ++core_->stats.accepted;
-    ++core_->stats.refused;
-    (void)writeSome(socket->get(), lastWords);
-    shutdownSending(socket->get());
-    (void)readSome(socket->get(), core_->buffer);  // an unread request would turn the close into a RST that eats the answer
+    turnAway(*socket, noDescriptors);
     shed = true;
   }
   spare_ = openSpare();

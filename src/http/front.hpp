@@ -6,7 +6,9 @@
 #include <functional>
 #include <memory>
 
+#include "http/body.hpp"
 #include "http/exchange.hpp"
+#include "http/front_stats.hpp"
 #include "loop/socket.hpp"
 #include "spawner/loop.hpp"
 #include "spawner/result.hpp"
@@ -26,6 +28,8 @@ struct FrontLimits {
   Duration lingerTimeout = std::chrono::seconds(2);      // after an answer that closes: unread input is thrown away, so that no RST eats
   std::size_t maxLingerBytes = 1024 * 1024;              // the answer: for so long, and so much of it
   Duration deadPeerLimit = std::chrono::seconds(60);     // TCP keep-alive and TCP_USER_TIMEOUT; 0: the system's
+  ChunkLimits chunks;                                    // of requests' bodies: 400 beyond
+  std::size_t spareDescriptors = 0;                      // so many of the process's are left to others: 503 beyond
 };
 
 struct FrontOptions {
@@ -33,12 +37,6 @@ struct FrontOptions {
   /// Called at the first byte of a request head; its result lives until the last byte of the answer or of the upgraded connection. May be
   /// empty.
   std::function<std::unique_ptr<ExchangeToken>()> makeToken;
-};
-
-struct FrontStats {
-  std::uint64_t accepted = 0, requests = 0, refused = 0;  // refused: answered by the front itself (400, 408, 431, 500, 503)
-  std::uint64_t passedBytes = 0;                          // of bodies that went from socket to socket inside the kernel
-  std::size_t connections = 0, exchanges = 0;
 };
 
 class FrontImpl;

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -128,10 +129,11 @@ Result<Fd> acceptFrom(int listeningFd) {
   }
 }
 
-Result<Fd> connectTo(const SocketAddress& address) {
+Result<Fd> connectTo(const SocketAddress& address, int firstSpare) {
   const std::string what = "cannot connect to " + address.toString();
   Result<Fd> made = makeSocket(address);
   if (!made) return made.error().in(what);
+  if (made->get() >= firstSpare) return Error{ErrorKind::Limit, what + ": the descriptors that are left are kept for others", {}};
   if (isTcp(address)) setInt(made->get(), IPPROTO_TCP, TCP_NODELAY, 1);
   if (::connect(made->get(), raw(address), address.length) != 0 && errno != EINPROGRESS && errno != EINTR)
     return systemError(what, errno, ErrorKind::Disconnected);
@@ -156,6 +158,13 @@ void setDeadPeerLimit(int fd, Duration limit) {
   setInt(fd, IPPROTO_TCP, TCP_KEEPINTVL, std::max(1, seconds / 6));
   setInt(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
   setInt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(ms));
+}
+
+int firstSpareDescriptor(std::size_t spare) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return std::numeric_limits<int>::max();
+  const auto all = std::min<rlim_t>(limit.rlim_cur, std::numeric_limits<int>::max());
+  return static_cast<int>(all - std::min<rlim_t>(spare, all / 2));
 }
 
 IoResult readSome(int fd, std::span<char> buffer) {

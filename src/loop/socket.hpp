@@ -2,6 +2,7 @@
 // Sockets as owned values: addresses, listening, connecting, reading and writing without blocking.
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -62,10 +63,15 @@ Result<SocketAddress> peerAddress(int fd);
 /// Accepts one connection, non-blocking and close-on-exec, TCP_NODELAY set. An empty Fd when there is none waiting.
 Result<Fd> acceptFrom(int listeningFd);
 /// Starts a non-blocking connection; it is made when the descriptor is writable and connectResult() is ok.
-Result<Fd> connectTo(const SocketAddress& address);
+/// Limit: there is no descriptor for it, or only one from `firstSpare` on.
+Result<Fd> connectTo(const SocketAddress& address, int firstSpare = std::numeric_limits<int>::max());
 Result<void> connectResult(int fd);
 /// TCP keep-alive and TCP_USER_TIMEOUT: a dead peer is noticed within about `limit`.
 void setDeadPeerLimit(int fd, Duration limit);
+
+/// The number from which on a descriptor is one of `spare` that are left to others (of at most half of RLIMIT_NOFILE). The kernel gives the
+/// lowest free number, so the number of a new descriptor tells how many are in use.
+int firstSpareDescriptor(std::size_t spare);
 
 /// The outcome of one non-blocking read or write.
 struct IoResult {

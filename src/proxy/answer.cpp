@@ -58,9 +58,11 @@ void Run::takeHead(std::string_view rest) {
     return becomeTunnel(std::move(head), rest);
   }
   if (head.status < 200) {
-    if (++interim_ > owner_.options_.maxInterim)
+    if (++interim_ > owner_.options_.maxInterim) {
+      ++owner_.counters_.tooManyInterim;
       return fail(FailureKind::BadAnswer,
                   target_.address.toString() + " sends more than " + std::to_string(owner_.options_.maxInterim) + " answers of 1xx");
+    }
     exchange_->sendInterim(head);
     return pauseReading(owner_.options_.bufferBytes / 2);
   }

@@ -24,6 +24,7 @@ std::string_view toString(FailureKind kind) {
   switch (kind) {
     case FailureKind::ConnectFailed: return "UpstreamUnreachable";
     case FailureKind::ConnectTimeout: return "UpstreamConnectTimeout";
+    case FailureKind::NoDescriptors: return "NoDescriptors";
     case FailureKind::ClosedEarly: return "UpstreamClosed";
     case FailureKind::HeadTimeout: return "UpstreamTimeout";
     case FailureKind::Stalled: return "UpstreamStalled";
@@ -36,7 +37,10 @@ std::string_view toString(FailureKind kind) {
 http::Response failureResponse(const Failure& failure) {
   const bool timedOut =
       failure.kind == FailureKind::ConnectTimeout || failure.kind == FailureKind::HeadTimeout || failure.kind == FailureKind::Stalled;
-  return ownAnswer(timedOut ? 504 : 502, toString(failure.kind), failure.detail);
+  if (failure.kind != FailureKind::NoDescriptors) return ownAnswer(timedOut ? 504 : 502, toString(failure.kind), failure.detail);
+  http::Response response = ownAnswer(503, toString(failure.kind), failure.detail);
+  response.headers.set("Retry-After", "1");
+  return response;
 }
 
 Proxy::Proxy(Loop& loop, ProxyOptions options, Logger log)

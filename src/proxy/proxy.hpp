@@ -32,27 +32,18 @@ struct ProxyOptions {
   std::size_t maxTunnels = 10'000;  // 503 beyond: an upgraded connection no longer counts as the front's
   /// A request that must not be sent twice (RFC 9110 §9.2.2) takes a pooled connection only when it was idle no longer than this.
   Duration unsafeReuseWithin = std::chrono::seconds(1);
+  std::size_t spareDescriptors = 0;  // so many of the process's are left to others: 503 beyond
   PoolOptions pool;
   TunnelOptions tunnels;
 };
 
-/// Why no answer came from the upstream. The word is API: problem body's "reason", metrics.
-enum class FailureKind {
-  ConnectFailed,  // refused, unreachable: nobody listens there
-  ConnectTimeout,
-  ClosedEarly,  // the connection ended or broke before a head
-  HeadTimeout,
-  Stalled,      // ProxyOptions::stallTimeout
-  BadAnswer,    // not HTTP, a head beyond the limits, an upgrade nobody asked for
-  Intercepted,  // Target::intercept said so
-};
 std::string_view toString(FailureKind kind);
 
 struct Failure {
   FailureKind kind = FailureKind::ClosedEarly;
   std::string detail;  // one sentence, for the problem body and the log
 };
-/// 502 (504 for the time-outs) with a problem+json body; "UpstreamUnreachable" and the like as reason.
+/// 502 (504 for the time-outs, 503 for NoDescriptors) with a problem+json body; "UpstreamUnreachable" and the like as reason.
 http::Response failureResponse(const Failure& failure);
 
 /// Where an exchange goes, and how.
@@ -95,6 +86,7 @@ class Proxy {
 
   Loop& loop_;
   const ProxyOptions options_;
+  const int firstSpare_ = firstSpareDescriptor(options_.spareDescriptors);
   Logger log_;
   ProxyCounters counters_;
   UpstreamPool pool_;

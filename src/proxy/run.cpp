@@ -31,8 +31,10 @@ void Run::start() {
     ++self->owner_.counters_.clientGone;
     self->end();
   });
-  if (head.upgrade && owner_.tunnels_.count() >= owner_.options_.maxTunnels)
+  if (head.upgrade && owner_.tunnels_.count() >= owner_.options_.maxTunnels) {
+    ++owner_.counters_.tooManyTunnels;
     return refuse(503, "TooManyTunnels", "too many upgraded connections are open here");
+  }
   if (!bytes) {
     owner_.log_.error("a request cannot be forwarded", {{"error", bytes.error()}});
     return refuse(500, "Internal", bytes.error().message);
@@ -64,11 +66,12 @@ void Run::connect(bool allowPooled) {
   }
   ++owner_.counters_.upstreamConnects;
   phase_ = Phase::Connecting;
-  auto socket = connectTo(target_.address);
+  auto socket = connectTo(target_.address, owner_.firstSpare_);
   if (!socket) {
     // Never from inside run(): its caller is not finished with the exchange.
-    owner_.loop_.post([weak = weak_from_this(), message = socket.error().message] {
-      if (const auto self = weak.lock(); self && self->phase_ != Phase::Ended) self->fail(FailureKind::ConnectFailed, message);
+    owner_.loop_.post([weak = weak_from_this(), error = socket.error()] {
+      const FailureKind kind = error.kind == ErrorKind::Limit ? FailureKind::NoDescriptors : FailureKind::ConnectFailed;
+      if (const auto self = weak.lock(); self && self->phase_ != Phase::Ended) self->fail(kind, error.message);
     });
     return;
   }
@@ -218,6 +221,7 @@ void Run::checkDeadline(TimePoint now) {
   switch (phase_) {
     case Phase::Connecting: return fail(FailureKind::ConnectTimeout, "no connection to " + upstream + " within the limit");
     case Phase::AwaitingHead: return fail(FailureKind::HeadTimeout, upstream + " has not answered within the limit");
+    case Phase::Body: ++owner_.counters_.bodiesStalled; [[fallthrough]];
     default: return fail(FailureKind::Stalled, "no byte has moved to or from " + upstream + " within the limit");
   }
 }
@@ -231,6 +235,7 @@ void Run::fail(FailureKind kind, std::string detail) {
   if (phase_ == Phase::Body) return breakOff();
   const Failure failure{kind, std::move(detail)};
   ++owner_.counters_.failuresBeforeHead;
+  ++owner_.counters_.failures[static_cast<std::size_t>(kind)];
   if (kind != FailureKind::Intercepted) owner_.warn(*this, failure);
   auto exchange = std::move(exchange_);
   const auto handler = std::move(target_.onFailure);

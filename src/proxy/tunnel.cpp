@@ -41,7 +41,10 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
   void close() {
     if (!frames_ || frames_->closing || ended_) return;
     frames_->closing = true;
-    timer_ = owner_.loop_.after(owner_.options_.closeTimeout, [this] { end(); });
+    timer_ = owner_.loop_.after(owner_.options_.closeTimeout, [this] {
+      ++owner_.counters_.tunnelsCutOff;
+      end();
+    });
     for (const int from : {client, upstream})
       if (frames_->tracker[from].betweenFrames()) cut(from);
     settle();
@@ -178,7 +181,10 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
   void watchHalfClosed(Duration delay) {
     timer_ = owner_.loop_.after(delay, [this] {
       const Duration quiet = owner_.loop_.now() - lastMove_;
-      if (quiet >= owner_.options_.halfCloseTimeout) return end();
+      if (quiet >= owner_.options_.halfCloseTimeout) {
+        ++owner_.counters_.tunnelsHalfClosed;
+        return end();
+      }
       watchHalfClosed(owner_.options_.halfCloseTimeout - quiet);
     });
   }

@@ -25,7 +25,7 @@ class Tunnel;
 
 class Tunnels {
  public:
-  /// The counters outlive the tunnels: only tunnels, bytesToClient and bytesToUpstream are written. onEmpty runs inside the end of the last
+  /// The counters outlive the tunnels: only what is about tunnels, and bytes, is written. onEmpty runs inside the end of the last
   /// tunnel; it must not destroy this.
   Tunnels(Loop& loop, TunnelOptions options, ProxyCounters& counters, Task onEmpty);
   ~Tunnels();  // closes all, hard

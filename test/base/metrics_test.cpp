@@ -49,6 +49,24 @@ TEST_CASE("metrics: the same name and labels are the same series") {
   CHECK(has(metrics, "h_sum 5.5"));
 }
 
+TEST_CASE("metrics: a source is asked before each text, until its handle ends") {
+  Metrics metrics;
+  Gauge level = metrics.gauge("level", "A level");
+  CounterTotal total(metrics.counter("told_total", "A total of somebody else's"));
+  int asked = 0;
+  Metrics::Source source = metrics.source([&] {
+    level.set(++asked * 10);
+    total.set(static_cast<std::uint64_t>(asked) * 3);
+  });
+  CHECK(asked == 0);
+  (void)metrics.text();
+  CHECK(metrics.text().find("level 20\n") != std::string::npos);
+  CHECK(metrics.text().find("told_total 9\n") != std::string::npos);
+  source.reset();
+  CHECK(metrics.text().find("level 30\n") != std::string::npos);
+  CHECK(asked == 3);
+}
+
 TEST_CASE("metrics: a counter never goes down") {
   Metrics metrics;
   Counter counter = metrics.counter("n_total", "N");

@@ -126,6 +126,12 @@ struct FrontFixture {
   }
   /// Lets everything happen that is due: several turns without waiting.
   void settle() { test::turns(loop, 5); }
+  /// How often the front has refused for this reason.
+  [[nodiscard]] std::uint64_t counted(std::string_view reason) const {
+    const auto at = std::find(refusalReasons.begin(), refusalReasons.end(), reason);
+    REQUIRE(at != refusalReasons.end());
+    return front->stats().byReason[static_cast<std::size_t>(at - refusalReasons.begin())];
+  }
 };
 
 /// Answers with a body of that text.

@@ -84,6 +84,9 @@ TEST_CASE_METHOD(FrontFixture, "What the guard refuses is answered with status a
   client.send(many);  // not even its end is waited for
   client.waitClosed();
   CHECK(client.received.starts_with("HTTP/1.1 431 "));
+  CHECK(counted("HeadTooLarge") == 2);
+  CHECK(counted("TooManyFields") == 1);
+  CHECK(counted("Malformed") == cases.size() - 2);
   CHECK(exchanges.empty());
   CHECK(front->stats().requests == 0);
   CHECK(tokens.alive == 0);
@@ -111,6 +114,8 @@ TEST_CASE_METHOD(FrontFixture, "A head that does not come in time is answered 40
   kept.waitFor("path=/a");
   kept.waitClosed();  // idle between requests
   CHECK(kept.count("HTTP/1.1") == 1);
+  CHECK(counted("HeadTimeout") == 1);
+  CHECK(counted("IdleTimeout") == 2);
 }
 
 TEST_CASE_METHOD(FrontFixture, "Bytes that trickle do not extend the time for a head", "[integration]") {
@@ -156,6 +161,7 @@ TEST_CASE_METHOD(FrontFixture, "Beyond maxConnections clients are told 503, and 
     CHECK_FALSE(rejected.resetSeen);
   }
   CHECK(front->stats().refused == 5);
+  CHECK(counted("TooManyConnections") == 5);
   CHECK(tokens.alive == 0);
   clients.pop_back();
   waitFor("room", [&] { return front->stats().connections == 2; });
@@ -182,6 +188,7 @@ TEST_CASE_METHOD(FrontFixture, "Without descriptors clients are told 503, the lo
     a.waitFor("HTTP/1.1 503 ");
     b.waitFor("HTTP/1.1 503 ");
     a.waitClosed();
+    CHECK(counted("NoDescriptors") == 2);
     CHECK(a.has("Content-Length: 30\r\n"));
     CHECK(a.received.size() - a.received.find("\r\n\r\n") - 4 == 30);
     // Nothing more is to be done: no turn of the loop may be busy. A spinning listener would run thousands.

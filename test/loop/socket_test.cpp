@@ -241,6 +241,21 @@ TEST_CASE("socket: a full pipe would block, an empty write is nothing, a bad des
   CHECK(acceptFrom(readEnd.get()).error().kind == ErrorKind::System);
 }
 
+TEST_CASE("socket: descriptors that are kept for others are not taken", "[integration]") {
+  const auto listener = listenOn(*SocketAddress::parse("127.0.0.1:0"));
+  REQUIRE(listener);
+  const auto address = localAddress(listener->get());
+  const auto taken = connectTo(*address, listener->get() + 2);
+  CHECK(taken.ok());
+  const auto refused = connectTo(*address, listener->get());
+  REQUIRE(!refused.ok());
+  CHECK(refused.error().kind == ErrorKind::Limit);
+  CHECK(refused.error().message.find("kept for others") != std::string::npos);
+  CHECK(firstSpareDescriptor(0) > firstSpareDescriptor(10));
+  CHECK(firstSpareDescriptor(0) - firstSpareDescriptor(10) == 10);
+  CHECK(firstSpareDescriptor(SIZE_MAX) >= firstSpareDescriptor(0) / 2);  // half of them are never kept
+}
+
 TEST_CASE("socket: the limit for dead peers reaches the kernel", "[integration]") {
   Reactor loop;
   Connection c = connect(loop, "127.0.0.1:0");

@@ -78,7 +78,10 @@ http::Response busy(const http::RequestHead& head, std::string_view reason, std:
 
 http::Response unreachable(const http::RequestHead& head, const SidecarAnswer& sidecar, const proxy::Failure& failure) {
   const bool told = sidecar.status != 0;
-  const int status = told ? sidecar.status : failure.kind == FailureKind::ConnectFailed ? 503 : timedOut(failure) ? 504 : 502;
+  const int status = told                                                                                       ? sidecar.status
+                     : failure.kind == FailureKind::ConnectFailed || failure.kind == FailureKind::NoDescriptors ? 503
+                     : timedOut(failure)                                                                        ? 504
+                                                                                                                : 502;
   const std::string detail = told ? "Its sidecar answered in place of the application: " + sidecar.reason + "."
                                   : "The session is there, but did not answer this request: " + failure.detail;
   http::Response response =

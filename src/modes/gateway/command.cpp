@@ -28,16 +28,8 @@ void addOptions(role::CommandLine& line, Options& o) {
   line.decimal("--lookups-per-second", o.lookupsPerSecond, "SPAWNER_LOOKUPS_PER_SECOND",
                "Look-ups in Kubernetes of names that are not known");
   line.number("--kube-timeout-seconds", o.kubeTimeoutSeconds, "SPAWNER_KUBE_TIMEOUT_SECONDS", "Limit of one call to Kubernetes");
-  line.number("--max-connections", o.maxConnections, "SPAWNER_MAX_CONNECTIONS", "Connections; 503 beyond");
-  line.number("--max-head-bytes", o.maxHeadBytes, "SPAWNER_MAX_HEAD_BYTES", "Size of a request's head; 431 beyond");
-  line.number("--head-timeout-seconds", o.headTimeoutSeconds, "SPAWNER_HEAD_TIMEOUT_SECONDS",
-              "From the first byte of a head to its last; 408 beyond");
-  line.number("--keep-alive-seconds", o.keepAliveSeconds, "SPAWNER_KEEP_ALIVE_SECONDS", "How long an idle connection is kept");
-  line.number("--connect-timeout-seconds", o.connectTimeoutSeconds, "SPAWNER_CONNECT_TIMEOUT_SECONDS", "Limit of connecting to a session");
-  line.number("--answer-timeout-seconds", o.answerTimeoutSeconds, "SPAWNER_ANSWER_TIMEOUT_SECONDS",
-              "From a forwarded request to its answer's head; 0: no limit");
-  line.number("--tunnel-dead-peer-seconds", o.tunnelDeadPeerSeconds, "SPAWNER_TUNNEL_DEAD_PEER_SECONDS",
-              "A tunnel's peer that is silent on TCP this long is dead");
+  role::addDataLimits(line, o, "SPAWNER_", "sessions' sidecars and the API");
+  line.number("--pool-size-per-session", o.poolSizePerSession, "SPAWNER_POOL_SIZE_PER_SESSION", "of --pool-size, to one sidecar");
 }
 
 }  // namespace

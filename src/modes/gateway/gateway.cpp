@@ -15,7 +15,6 @@ namespace spawner::gateway {
 namespace {
 
 constexpr std::size_t maxLandingBytes = 1024 * 1024;
-constexpr Duration publishEvery = std::chrono::seconds(5);
 
 Error badOption(std::string message) { return Error{ErrorKind::InvalidArgument, std::move(message), std::nullopt}; }
 
@@ -53,6 +52,7 @@ Result<void> check(const Options& options) {
   if (options.headTimeoutSeconds == 0) return badOption("--head-timeout-seconds must be at least 1");
   if (!options.landingPage.empty() && !options.landingImage.empty())
     return badOption("--landing-page and --landing-image exclude each other: the image is for the built-in page");
+  if (auto sound = role::check(options); !sound) return sound;
   if (!options.landingImage.empty() && options.apiUpstream.empty())
     return badOption("--landing-image needs --api-upstream: its button asks the API");
   return {};
@@ -69,21 +69,9 @@ role::SessionsOptions sessionsOptions(const Options& options) {
 }
 
 proxy::ProxyOptions proxyOptions(const Options& options) {
-  proxy::ProxyOptions proxy;
-  proxy.maxTunnels = options.maxConnections;
-  proxy.connectTimeout = std::chrono::seconds(options.connectTimeoutSeconds);
-  proxy.headTimeout = std::chrono::seconds(options.answerTimeoutSeconds);
-  proxy.tunnels.deadPeerLimit = std::chrono::seconds(options.tunnelDeadPeerSeconds);
+  proxy::ProxyOptions proxy = role::proxyOptions(options);
+  proxy.pool.maxIdlePerAddress = options.poolSizePerSession;
   return proxy;
-}
-
-http::FrontOptions frontOptions(const Options& options) {
-  http::FrontOptions front;
-  front.limits.maxConnections = options.maxConnections;
-  front.limits.maxHeadBytes = options.maxHeadBytes;
-  front.limits.headTimeout = std::chrono::seconds(options.headTimeoutSeconds);
-  front.limits.keepAliveTimeout = std::chrono::seconds(options.keepAliveSeconds);
-  return front;
 }
 
 }  // namespace
@@ -119,7 +107,9 @@ Result<Setup> prepare(Options options) {
 GatewayMetrics::GatewayMetrics(Metrics& metrics)
     : waiting(metrics.gauge("spawner_gateway_waiting", "Requests that wait for their session")),
       tunnels(metrics.gauge("spawner_gateway_tunnels", "Upgraded connections open")),
-      exchanges(metrics.gauge("spawner_gateway_exchanges", "Requests being forwarded")) {
+      exchanges(metrics.gauge("spawner_gateway_exchanges", "Requests being forwarded")),
+      front(metrics, "gateway"),
+      proxy(metrics) {
   const auto requests = [&metrics](const char* outcome) {
     return metrics.counter("spawner_gateway_requests_total", "Requests by what became of them", {{"outcome", outcome}});
   };
@@ -129,6 +119,12 @@ GatewayMetrics::GatewayMetrics(Metrics& metrics)
   waitingPages = requests("waiting_page");
   held = requests("held");
   refused = requests("refused");
+  const auto waitingRefused = [&metrics](const char* reason) {
+    return metrics.counter("spawner_waiting_refused_total", "Requests that came too early for their session, and were refused",
+                           {{"reason", reason}});
+  };
+  tooManyWaiting = waitingRefused("TooManyWaiting");
+  waitedTooLong = waitingRefused("WaitedTooLong");
   failures = metrics.counter("spawner_gateway_upstream_failures_total", "Forwarded requests that got no answer");
 }
 
@@ -137,8 +133,8 @@ Gateway::Gateway(role::Context context, Setup setup)
       setup_(std::move(setup)),
       metrics_(context_.metrics),
       client_(context_.kube, std::chrono::seconds(setup_.options.kubeTimeoutSeconds)),
-      front_(
-          context_.loop, [this](ExchangePtr exchange) { dispatch(std::move(exchange)); }, frontOptions(setup_.options)),
+      front_(context_.loop, [this](ExchangePtr exchange) { dispatch(std::move(exchange)); },
+             {.limits = role::frontLimits(setup_.options), .makeToken = {}}),
       held_(setup_.options.maxWaiting),
       proxy_(context_.loop, proxyOptions(setup_.options), context_.log),
       sessions_(context_, client_, sessionsOptions(setup_.options), backend::decodeSlab) {
@@ -150,16 +146,17 @@ Gateway::~Gateway() = default;
 Result<void> Gateway::begin() {
   if (auto listening = front_.listen(setup_.listen); !listening) return listening.error().in("--listen");
   sessions_.start();
-  publish();
+  metricsSource_ = context_.metrics.source([this] { publish(); });
   return {};
 }
 
-/// Levels for the metrics: the proxy counts in plain numbers.
+/// Front and proxy count in plain numbers.
 void Gateway::publish() {
   metrics_.waiting.set(static_cast<double>(held_.count()));
   metrics_.tunnels.set(static_cast<double>(proxy_.counters().tunnels));
   metrics_.exchanges.set(static_cast<double>(proxy_.counters().active));
-  publishTimer_ = context_.loop.after(publishEvery, [this] { publish(); });
+  metrics_.front.update(front_.stats());
+  metrics_.proxy.update(proxy_.counters());
 }
 
 void Gateway::stop(Task done) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "http/front.hpp"
+#include "http/front_metrics.hpp"
 #include "k8s/client.hpp"
 #include "modes/gateway/answers.hpp"
 #include "modes/gateway/gateway.hpp"
@@ -14,6 +15,7 @@
 #include "modes/role/host_check.hpp"
 #include "modes/role/sessions.hpp"
 #include "proxy/proxy.hpp"
+#include "proxy/proxy_metrics.hpp"
 
 namespace spawner::gateway {
 
@@ -31,8 +33,10 @@ Result<Setup> prepare(Options options);
 
 struct GatewayMetrics {
   explicit GatewayMetrics(Metrics& metrics);
-  Counter toSession, toApi, pages, waitingPages, held, refused, failures;
+  Counter toSession, toApi, pages, waitingPages, held, refused, failures, tooManyWaiting, waitedTooLong;
   Gauge waiting, tunnels, exchanges;
+  http::FrontMetrics front;
+  proxy::ProxyMetrics proxy;
 };
 
 /// Owner: the role's holder. Thread: the loop's.
@@ -77,7 +81,7 @@ class Gateway final : public GatewayRole {
   HeldExchanges held_;
   proxy::Proxy proxy_;
   role::Sessions sessions_;
-  Timer publishTimer_;
+  Metrics::Source metricsSource_;
   bool stopping_ = false;
 };
 

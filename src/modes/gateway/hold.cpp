@@ -8,6 +8,7 @@ namespace spawner::gateway {
 
 void Gateway::lookUp(ExchangePtr exchange, Route route) {
   if (stopping_ || held_.full()) {
+    metrics_.tooManyWaiting.add();
     auto response = busy(exchange->head(), "Busy", "Too many requests wait for their session.");
     return refuse(std::move(exchange), std::move(response));
   }
@@ -31,6 +32,7 @@ void Gateway::lookedUp(std::uint64_t id, const Result<role::SlabPtr>& slab) {
 void Gateway::hold(ExchangePtr exchange, Route route) {
   const std::uint32_t seconds = setup_.options.waitSeconds;
   if (seconds == 0 || stopping_ || held_.full()) {
+    metrics_.tooManyWaiting.add();
     const role::SlabPtr slab = sessions_.find(route.name);
     auto response = starting(exchange->head(), route, slab.get(), false, {});
     return refuse(std::move(exchange), std::move(response));
@@ -43,6 +45,7 @@ void Gateway::hold(ExchangePtr exchange, Route route) {
 void Gateway::timedOut(std::uint64_t id) {
   Held held = held_.take(id);
   if (!held.exchange) return;
+  metrics_.waitedTooLong.add();
   const role::SlabPtr slab = sessions_.find(held.route.name);
   auto response = starting(held.exchange->head(), held.route, slab.get(), false, {});
   refuse(std::move(held.exchange), std::move(response));

@@ -1,16 +1,22 @@
 #pragma once
-// Options of `spawner gateway`. Names of flags: command.cpp. Every limit is here.
+// Options of `spawner gateway`. Names of flags: command.cpp. Every limit is here or in role::DataLimits.
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "modes/role/data_limits.hpp"
 #include "spawner/names.hpp"
 
 namespace spawner::gateway {
 
-struct Options {
+struct Options : role::DataLimits {
+  Options() {
+    maxConnections = maxTunnels = 20'000;
+    poolSize = 1024;
+  }
+
   std::string listen = ":8080";                                   // --listen ADDRESS:PORT
   std::string ns = std::string(names::defaultNamespace);          // --namespace
   std::string servicePrefix = std::string(names::defaultPrefix);  // --service-prefix
@@ -33,13 +39,7 @@ struct Options {
   double lookupsPerSecond = 50;  // GETs for names that the informer does not have
   std::uint32_t kubeTimeoutSeconds = 10;
 
-  std::size_t maxConnections = 20'000;
-  std::size_t maxHeadBytes = 32 * 1024;
-  std::uint32_t headTimeoutSeconds = 10;
-  std::uint32_t keepAliveSeconds = 75;
-  std::uint32_t connectTimeoutSeconds = 5;
-  std::uint32_t answerTimeoutSeconds = 3600;  // request sent to the answer's head
-  std::uint32_t tunnelDeadPeerSeconds = 60;
+  std::size_t poolSizePerSession = 128;  // --pool-size-per-session: of --pool-size, to one sidecar
 };
 
 }  // namespace spawner::gateway

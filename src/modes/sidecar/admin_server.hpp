@@ -28,6 +28,7 @@ class AdminServer {
 
   Result<void> start();
   [[nodiscard]] std::uint16_t port() const { return front_.port(); }
+  [[nodiscard]] http::FrontStats frontStats() const { return front_.stats(); }
   /// Calls refused for a missing or wrong signature.
   [[nodiscard]] std::uint64_t unauthorized() const { return unauthorized_; }
 

@@ -40,27 +40,7 @@ void addSession(role::CommandLine& line, Options& o) {
 }
 
 void addLimits(role::CommandLine& line, Options& o) {
-  line.number("--max-connections", o.maxConnections, "MAX_CONNECTIONS", "clients' connections; 503 beyond");
-  line.number("--max-tunnels", o.maxTunnels, "MAX_TUNNELS", "upgraded connections (WebSockets); 503 beyond");
-  line.number("--max-head-bytes", o.maxHeadBytes, "MAX_HEAD_BYTES", "of a request's head; 431 beyond");
-  line.number("--max-head-fields", o.maxHeadFields, "MAX_HEAD_FIELDS", "of a request's head; 431 beyond");
-  line.number("--head-timeout-seconds", o.headTimeoutSeconds, "HEAD_TIMEOUT_SECONDS", "from a head's first byte to its last; 408 beyond");
-  line.number("--keep-alive-seconds", o.keepAliveSeconds, "KEEP_ALIVE_SECONDS", "of a client's idle connection");
-  line.number("--write-timeout-seconds", o.writeTimeoutSeconds, "WRITE_TIMEOUT_SECONDS",
-              "a client that takes nothing for this long is gone");
-  line.number("--dead-peer-seconds", o.deadPeerSeconds, "DEAD_PEER_SECONDS",
-              "a peer that does not answer for this long (TCP) is gone; 0: the system's");
-  line.number("--connect-timeout-seconds", o.connectTimeoutSeconds, "CONNECT_TIMEOUT_SECONDS", "to the application; 504 beyond");
-  line.number("--answer-timeout-seconds", o.answerTimeoutSeconds, "ANSWER_TIMEOUT_SECONDS",
-              "from a request's last byte to its answer's head; 504 beyond; 0: no limit");
-  line.number("--stall-timeout-seconds", o.stallTimeoutSeconds, "STALL_TIMEOUT_SECONDS", "of a body under way without a byte; 0: no limit");
-  line.number("--max-answer-head-bytes", o.maxAnswerHeadBytes, "MAX_ANSWER_HEAD_BYTES", "of the application's answers; 502 beyond");
-  line.number("--pool-size", o.poolSize, "POOL_SIZE", "idle connections to the application; 0: none is kept");
-  line.number("--pool-idle-ms", o.poolIdleMs, "POOL_IDLE_MS", "such a connection is closed after this time");
-  line.number("--half-close-seconds", o.halfCloseSeconds, "HALF_CLOSE_SECONDS",
-              "an upgraded connection with one side ended, without data, is closed");
-  line.number("--close-seconds", o.closeSeconds, "CLOSE_SECONDS", "between our WebSocket close 1001 and the hard end");
-  line.number("--buffer-bytes", o.bufferBytes, "BUFFER_BYTES", "of an exchange or upgraded connection, a direction");
+  role::addDataLimits(line, o, "", "the application");
   line.number("--max-event-readers", o.maxEventReaders, "MAX_EVENT_READERS", "readers of /_events; 503 beyond");
   line.number("--max-admin-connections", o.maxAdminConnections, "MAX_ADMIN_CONNECTIONS",
               "connections to the admin port, and to the local port");

@@ -19,35 +19,6 @@ struct UseToken final : http::ExchangeToken {
   session::SidecarCore::Guard guard;
 };
 
-http::FrontLimits frontLimits(const Options& options) {
-  http::FrontLimits limits;
-  limits.maxHeadBytes = options.maxHeadBytes;
-  limits.maxHeadFields = options.maxHeadFields;
-  limits.headTimeout = seconds(options.headTimeoutSeconds);
-  limits.keepAliveTimeout = seconds(options.keepAliveSeconds);
-  limits.writeTimeout = seconds(options.writeTimeoutSeconds);
-  limits.maxConnections = options.maxConnections;
-  limits.deadPeerLimit = seconds(options.deadPeerSeconds);
-  return limits;
-}
-
-proxy::ProxyOptions proxyOptions(const Options& options) {
-  proxy::ProxyOptions of;
-  of.connectTimeout = seconds(options.connectTimeoutSeconds);
-  of.headTimeout = seconds(options.answerTimeoutSeconds);
-  of.stallTimeout = seconds(options.stallTimeoutSeconds);
-  of.bufferBytes = options.bufferBytes;
-  of.maxTunnels = options.maxTunnels;
-  of.maxHeadBytes = options.maxAnswerHeadBytes;
-  of.pool.maxIdlePerAddress = of.pool.maxIdle = options.poolSize;
-  of.pool.idleTimeout = milliseconds(options.poolIdleMs);
-  of.tunnels.halfCloseTimeout = seconds(options.halfCloseSeconds);
-  of.tunnels.deadPeerLimit = seconds(options.deadPeerSeconds);
-  of.tunnels.bufferBytes = options.bufferBytes;
-  of.tunnels.closeTimeout = seconds(options.closeSeconds);
-  return of;
-}
-
 void refuse(std::unique_ptr<http::Exchange> exchange, std::string_view reason, std::string_view detail, bool again) {
   http::Response response = proxy::ownAnswer(503, reason, detail);
   if (again) response.headers.set("Retry-After", "1");
@@ -75,9 +46,9 @@ DataPlane::DataPlane(Loop& loop, Logger log, const Options& options, session::Si
                  if (const auto& reason = core.swept()) return refuseSwept(std::move(exchange), *reason);
                  refuse(std::move(exchange), "NotReady", "the application does not listen yet", true);
                }),
-      proxy_(loop, proxyOptions(options), log_),
+      proxy_(loop, role::proxyOptions(options), log_),
       front_(loop, [this](std::unique_ptr<http::Exchange> exchange) { handle(std::move(exchange)); },
-             {.limits = frontLimits(options), .makeToken = [this] { return makeToken(); }}),
+             {.limits = role::frontLimits(options), .makeToken = [this] { return makeToken(); }}),
       started_(loop.now()) {}
 
 Result<void> DataPlane::start() {

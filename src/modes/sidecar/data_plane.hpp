@@ -37,7 +37,7 @@ class DataPlane {
 
   [[nodiscard]] const proxy::ProxyCounters& counters() const { return proxy_.counters(); }
   [[nodiscard]] http::FrontStats frontStats() const { return front_.stats(); }
-  [[nodiscard]] std::size_t waiting() const { return waiting_.waiting(); }
+  [[nodiscard]] WaitingRoom::Refused waitingRefused() const { return waiting_.refused(); }
   /// Where the application was found.
   [[nodiscard]] const std::optional<SocketAddress>& upstream() const { return upstream_; }
 

@@ -12,7 +12,10 @@ void EventStreams::serve(std::unique_ptr<http::Call> call) {
     const auto self = weak.lock();
     return self && self->writer && send(self, json);
   });
-  if (!subscription) return call->respond(http::problem(503, "TooManyReaders", subscription.error().message));
+  if (!subscription) {
+    ++refused_;
+    return call->respond(http::problem(503, "TooManyReaders", subscription.error().message));
+  }
   stream->subscription = std::move(*subscription);
   http::Headers headers;
   headers.set("Content-Type", "text/event-stream");

@@ -2,6 +2,7 @@
 // EventStreams: the readers of GET /_events, each a Server-Sent Event stream fed by the EventPublisher. Owner: the sidecar.
 // Thread: the loop's.
 
+#include <cstdint>
 #include <list>
 #include <memory>
 
@@ -17,6 +18,8 @@ class EventStreams {
 
   /// Answers with a stream: the state now, then every change. 503 when there are too many readers.
   void serve(std::unique_ptr<http::Call> call);
+  /// Readers beyond the limit, so far.
+  [[nodiscard]] std::uint64_t refused() const { return refused_; }
   [[nodiscard]] std::size_t open() const { return streams_.size(); }
 
  private:
@@ -32,6 +35,7 @@ class EventStreams {
   Loop& loop_;
   session::EventPublisher& publisher_;
   std::list<std::shared_ptr<Stream>> streams_;
+  std::uint64_t refused_ = 0;
 };
 
 }  // namespace spawner::sidecar

@@ -17,6 +17,7 @@ class LocalServer {
 
   Result<void> start();
   [[nodiscard]] std::uint16_t port() const { return front_.port(); }
+  [[nodiscard]] http::FrontStats frontStats() const { return front_.stats(); }
 
  private:
   void setBusy(http::Call& call);

@@ -1,5 +1,5 @@
 #pragma once
-// Options of `spawner sidecar`. Names of flags: command.cpp. Every limit is here. Times of 0: no limit, unless said otherwise.
+// Options of `spawner sidecar`. Names of flags: command.cpp. Every limit is here or in role::DataLimits.
 
 #include <cstddef>
 #include <cstdint>
@@ -7,11 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "modes/role/data_limits.hpp"
 #include "spawner/names.hpp"
 
 namespace spawner::sidecar {
 
-struct Options {
+struct Options : role::DataLimits {
   std::uint16_t servePort = names::servePort;           // --serve-port (original); 0 picks one (tests)
   std::uint16_t upstreamPort = names::defaultHttpPort;  // --upstream-port (original): the application's
   std::uint16_t adminPort = names::adminPort;           // --admin-port
@@ -34,27 +35,8 @@ struct Options {
   std::uint32_t readyWaitSeconds = 10;  // --ready-wait-seconds: a request that comes before Ready waits this long, then 503
   std::size_t maxWaiting = 100;         // --max-waiting: such requests at once; beyond: 503
 
-  std::size_t maxConnections = 10'000;     // --max-connections
-  std::size_t maxTunnels = 10'000;         // --max-tunnels: upgraded connections; 503 beyond
-  std::size_t maxHeadBytes = 32 * 1024;    // --max-head-bytes: 431 beyond
-  std::size_t maxHeadFields = 100;         // --max-head-fields: 431 beyond
-  std::uint32_t headTimeoutSeconds = 10;   // --head-timeout-seconds: first byte to the head's end; then 408
-  std::uint32_t keepAliveSeconds = 75;     // --keep-alive-seconds: of a client's idle connection
-  std::uint32_t writeTimeoutSeconds = 60;  // --write-timeout-seconds: a client that takes nothing for this long is gone
-  std::uint32_t deadPeerSeconds = 60;      // --dead-peer-seconds: TCP keep-alive and user time-out
-
-  std::uint32_t connectTimeoutSeconds = 5;     // --connect-timeout-seconds: to the application
-  std::uint32_t answerTimeoutSeconds = 3600;   // --answer-timeout-seconds: request sent to the answer's head
-  std::uint32_t stallTimeoutSeconds = 0;       // --stall-timeout-seconds: without a byte in a body under way
-  std::size_t maxAnswerHeadBytes = 64 * 1024;  // --max-answer-head-bytes
-  std::size_t poolSize = 128;                  // --pool-size: idle connections to the application
-  std::uint32_t poolIdleMs = 4000;             // --pool-idle-ms
-  std::uint32_t halfCloseSeconds = 60;         // --half-close-seconds: an upgraded connection with one side ended
-  std::uint32_t closeSeconds = 5;              // --close-seconds: between our 1001 and the hard end of a WebSocket
-  std::size_t bufferBytes = 16 * 1024;         // --buffer-bytes: of an exchange or tunnel, a direction
-
   std::size_t maxEventReaders = 16;      // --max-event-readers
-  bool exportMetrics = false;            // keep the metrics up to date (set where --metrics-listen is)
+  bool exportMetrics = false;            // there are metrics (set where --metrics-listen is)
   std::size_t maxAdminConnections = 64;  // --max-admin-connections, of the admin port and of the local port
 
   std::function<void()> endProcess;  // asks for the ordered end of this process; empty: there is none of its own

@@ -1,5 +1,6 @@
 #include "modes/sidecar/sidecar.hpp"
 
+#include <optional>
 #include <set>
 
 #include "modes/sidecar/admin_server.hpp"
@@ -13,7 +14,6 @@ namespace spawner::sidecar {
 namespace {
 
 constexpr std::size_t maxUidBytes = 63;  // of the session file
-constexpr Duration metricsPeriod = std::chrono::seconds(5);
 constexpr Duration uselessLimit = std::chrono::seconds(1);
 
 Error invalid(std::string message) { return Error{ErrorKind::InvalidArgument, std::move(message), {}}; }
@@ -27,8 +27,7 @@ Result<void> check(const Options& options) {
   if (options.upstreamPort == 0) return invalid("--upstream-port must be 1 to 65535");
   if (options.podUid.size() > maxUidBytes) return invalid("--pod-uid is longer than 63 bytes");
   if (!options.adminKeys.empty() && options.podUid.empty()) return invalid("--admin-key needs --pod-uid: signatures are bound to the pod");
-  if (options.bufferBytes < 1024) return invalid("--buffer-bytes must be at least 1024");
-  return {};
+  return role::check(options);
 }
 
 class Sidecar final : public role::Role {
@@ -46,9 +45,11 @@ class Sidecar final : public role::Role {
               [this] { core_.setReady(); }),
         admin_(loop_, log_, options_, std::move(verifier), core_, events_,
                {.hasUnreadInput = [this] { return data_.hasUnreadInput(); }, .drain = [this] { drain(); }}),
-        local_(loop_, log_, options_, core_),
-        metrics_(context.metrics) {
+        local_(loop_, log_, options_, core_) {
     core_.onChange([this] { publisher_.changed(); });
+    if (!options_.exportMetrics) return;
+    metrics_.emplace(context.metrics);
+    metricsSource_ = context.metrics.source([this] { updateMetrics(); });
   }
 
   Result<void> start() {
@@ -56,7 +57,6 @@ class Sidecar final : public role::Role {
     if (auto started = local_.start(); !started) return started;
     if (auto started = data_.start(); !started) return started;
     started_ = true;
-    if (options_.exportMetrics) updateMetrics();
     log_.info("serving", {{"serve_port", data_.port()},
                           {"admin_port", admin_.port()},
                           {"local_port", local_.port()},
@@ -84,8 +84,14 @@ class Sidecar final : public role::Role {
     });
   }
   void updateMetrics() {
-    metrics_.update(core_.report(), data_.counters(), data_.frontStats(), admin_.unauthorized());
-    metricsTimer_ = loop_.after(metricsPeriod, [this] { updateMetrics(); });
+    metrics_->update({.report = core_.report(),
+                      .proxied = data_.counters(),
+                      .serve = data_.frontStats(),
+                      .admin = admin_.frontStats(),
+                      .local = local_.frontStats(),
+                      .waiting = data_.waitingRefused(),
+                      .eventReadersRefused = events_.refused(),
+                      .unauthorized = admin_.unauthorized()});
   }
 
   Loop& loop_;
@@ -98,8 +104,8 @@ class Sidecar final : public role::Role {
   DataPlane data_;
   AdminServer admin_;
   LocalServer local_;
-  SidecarMetrics metrics_;
-  Timer metricsTimer_;
+  std::optional<SidecarMetrics> metrics_;
+  Metrics::Source metricsSource_;
   Timer uselessTimer_;
   bool started_ = false;
 };

@@ -2,8 +2,16 @@
 
 namespace spawner::sidecar {
 
-SidecarMetrics::SidecarMetrics(Metrics& metrics) {
-  const auto total = [&](const char* name, const char* help) { return Total{metrics.counter(name, help)}; };
+SidecarMetrics::SidecarMetrics(Metrics& metrics)
+    : serve_(metrics, "serve"), admin_(metrics, "admin"), local_(metrics, "local"), proxy_(metrics) {
+  const auto total = [&](const char* name, const char* help) { return CounterTotal(metrics.counter(name, help)); };
+  const auto waiting = [&](const char* reason) {
+    return CounterTotal(metrics.counter("spawner_waiting_refused_total", "Requests that came too early for their session, and were refused",
+                                        {{"reason", reason}}));
+  };
+  tooManyWaiting_ = waiting("TooManyWaiting");
+  waitedTooLong_ = waiting("WaitedTooLong");
+  tooManyEventReaders_ = total("spawner_sidecar_event_readers_refused_total", "Readers of /_events beyond --max-event-readers");
   live_ = metrics.gauge("spawner_sidecar_live_connections", "Requests and upgraded connections that have begun and not ended");
   ready_ = metrics.gauge("spawner_sidecar_ready", "1: the application listens");
   swept_ = metrics.gauge("spawner_sidecar_swept", "1: the session has been ended");
@@ -23,15 +31,16 @@ SidecarMetrics::SidecarMetrics(Metrics& metrics) {
   unauthorized_ = total("spawner_sidecar_unauthorized_total", "Admin calls with a missing or wrong signature");
 }
 
-void SidecarMetrics::update(const SidecarReport& report, const proxy::ProxyCounters& proxied, const http::FrontStats& front,
-                            std::uint64_t unauthorized) {
+void SidecarMetrics::update(const SidecarSeen& seen) {
+  const SidecarReport& report = seen.report;
+  const proxy::ProxyCounters& proxied = seen.proxied;
   live_.set(report.liveConnections);
   ready_.set(report.ready ? 1 : 0);
   swept_.set(report.sweptReason ? 1 : 0);
   idleSeconds_.set(report.idle ? static_cast<double>(report.idle->count()) / 1000 : 0);
   tunnels_.set(static_cast<double>(proxied.tunnels));
   requests_.set(proxied.requests);
-  refused_.set(front.refused);
+  refused_.set(seen.serve.refused);
   upgrades_.set(proxied.upgrades);
   connects_.set(proxied.upstreamConnects);
   reuses_.set(proxied.upstreamReuses);
@@ -41,7 +50,14 @@ void SidecarMetrics::update(const SidecarReport& report, const proxy::ProxyCount
   gone_.set(proxied.clientGone);
   toUpstream_.set(proxied.bytesToUpstream);
   toClient_.set(proxied.bytesToClient);
-  unauthorized_.set(unauthorized);
+  unauthorized_.set(seen.unauthorized);
+  tooManyWaiting_.set(seen.waiting.tooMany);
+  waitedTooLong_.set(seen.waiting.tooLong);
+  tooManyEventReaders_.set(seen.eventReadersRefused);
+  serve_.update(seen.serve);
+  admin_.update(seen.admin);
+  local_.update(seen.local);
+  proxy_.update(proxied);
 }
 
 }  // namespace spawner::sidecar

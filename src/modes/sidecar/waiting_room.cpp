@@ -3,7 +3,10 @@
 namespace spawner::sidecar {
 
 void WaitingRoom::add(std::unique_ptr<http::Exchange> exchange) {
-  if (waiters_.size() >= capacity_ || wait_ <= Duration::zero()) return tooLate_(std::move(exchange));
+  if (waiters_.size() >= capacity_ || wait_ <= Duration::zero()) {
+    ++refused_.tooMany;
+    return tooLate_(std::move(exchange));
+  }
   const auto waiter = std::make_shared<Waiter>(Waiter{std::move(exchange), loop_.now() + wait_});
   waiters_.push_back(waiter);
   waiter->exchange->onGone([this, weak = std::weak_ptr(waiter)] {
@@ -26,6 +29,7 @@ void WaitingRoom::expire() {
   while (!waiters_.empty() && waiters_.front()->until <= loop_.now()) {
     const auto waiter = waiters_.front();
     waiters_.pop_front();
+    ++refused_.tooLong;
     tooLate_(std::move(waiter->exchange));
   }
   if (!waiters_.empty()) arm();

@@ -2,6 +2,7 @@
 // WaitingRoom: requests that came before the application listens. They wait, bounded in time and number, instead of failing.
 // Owner: the data plane. Thread: the loop's.
 
+#include <cstdint>
 #include <functional>
 #include <list>
 #include <memory>
@@ -24,6 +25,10 @@ class WaitingRoom {
   /// Hands over all that wait, in order of arrival.
   void release(const Use& use);
   [[nodiscard]] std::size_t waiting() const { return waiters_.size(); }
+  struct Refused {
+    std::uint64_t tooMany = 0, tooLong = 0;
+  };
+  [[nodiscard]] Refused refused() const { return refused_; }
 
  private:
   struct Waiter {
@@ -39,6 +44,7 @@ class WaitingRoom {
   Use tooLate_;
   std::list<std::shared_ptr<Waiter>> waiters_;  // in order of arrival, hence of expiry
   Timer timer_;
+  Refused refused_;
 };
 
 }  // namespace spawner::sidecar

@@ -140,16 +140,17 @@ class Application:
 
 
 class Sidecar:
-    """In front of an application."""
+    """In front of an application. `before`: runs in its process before it begins (limits). `listens`: the application does, by then."""
 
-    def __init__(self, upstream_port, *more):
+    def __init__(self, upstream_port, *more, before=None, listens=True):
         self.folder = tempfile.TemporaryDirectory()
         self.log = pathlib.Path(self.folder.name) / "log"
         command = [BUILD / "spawner", "sidecar", "--serve-port=0", "--admin-port=0", "--local-port=0", f"--upstream-port={upstream_port}",
                    f"--session-file={self.folder.name}/session", *more]
         with self.log.open("w") as out:
-            self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
-        wait_for("the sidecar to find its application", lambda: "the application listens" in self.log.read_text(), LIMIT, 0.01)
+            self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, preexec_fn=before)
+        begun = "the application listens" if listens else '"message":"serving"'
+        wait_for(f"the sidecar to say {begun}", lambda: begun in self.log.read_text(), LIMIT, 0.01)
         self.port = int(re.search(r'"serve_port":([0-9]+)', self.log.read_text()).group(1))
 
     def connect(self):
@@ -159,5 +160,10 @@ class Sidecar:
 
     def close(self):
         self.process.terminate()
-        self.process.wait(LIMIT)
+        try:
+            self.process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(LIMIT)
+            raise AssertionError(f"the sidecar did not end within {LIMIT} s; it said: {self.log.read_text()[-2000:]}") from None
         self.folder.cleanup()

@@ -106,6 +106,42 @@ TEST_CASE("gateway: the landing page can be a file", "[integration]") {
   CHECK(contains(page, "Content-Type: text/html"));
 }
 
+TEST_CASE("gateway: the limits of users' traffic are the sidecar's, and each is counted", "[integration]") {
+  gateway::Options options;
+  options.maxHeadFields = 3;
+  options.maxTrailerBytes = 10;
+  options.maxAnswerHeadFields = 2;
+  options.maxInterimAnswers = 1;
+  GatewayFixture gateway(options);
+  std::unique_ptr<RawServer> sidecar;
+  gateway.store.add("spawner-x", GatewayFixture::ready(gateway.sidecar(sidecar)));
+  gateway.begin();
+  const auto count = [&](const std::string& series) {
+    const std::string text = gateway.metrics.text();
+    const std::size_t at = text.find(series + " ");
+    REQUIRE(at != std::string::npos);
+    return std::stoi(text.substr(at + series.size() + 1));
+  };
+  const std::string tooManyFields = "spawner_http_refused_total{listener=\"gateway\",reason=\"TooManyFields\"}";
+  const std::string trailers = "spawner_http_refused_total{listener=\"gateway\",reason=\"TrailersTooLong\"}";
+  const std::string badAnswer = "spawner_proxy_refused_total{reason=\"UpstreamBadAnswer\"}";
+  const std::string interim = "spawner_proxy_refused_total{reason=\"TooManyInterim\"}";
+  for (const std::string& series : {tooManyFields, trailers, badAnswer, interim}) CHECK(count(series) == 0);
+
+  CHECK(GatewayFixture::status(gateway.get("/p/x/", "A: 1\r\nB: 2\r\n")) == "431");
+  CHECK(count(tooManyFields) == 1);
+  const std::string chunked =
+      gateway.ask("POST /p/x/ HTTP/1.1\r\nHost: gateway.test\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nLong: trailer\r\n\r\n");
+  CHECK(GatewayFixture::status(chunked) == "400");
+  CHECK(count(trailers) == 1);
+  sidecar->onBytes = [](RawPeer& peer) { peer.send("HTTP/1.1 200 OK\r\nA: 1\r\nB: 2\r\nContent-Length: 0\r\n\r\n"); };
+  CHECK(GatewayFixture::status(gateway.get("/p/x/")) == "502");
+  sidecar->onBytes = [](RawPeer& peer) { peer.send("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n"); };
+  CHECK(contains(gateway.get("/p/x/"), "HTTP/1.1 502 "));
+  CHECK(count(badAnswer) == 1);
+  CHECK(count(interim) == 1);
+}
+
 TEST_CASE("gateway: bad options are refused at the start, by name", "[integration]") {
   struct Case {
     const char* flag;

@@ -86,9 +86,9 @@ TEST_CASE("gateway: an upgraded connection is a tunnel, also with what Firefox s
   waitFor(gateway.loop, "the echo", [&] { return client->received.ends_with("pong"); });
 }
 
-TEST_CASE("gateway: --max-connections bounds upgraded connections too", "[integration]") {
+TEST_CASE("gateway: --max-tunnels bounds upgraded connections", "[integration]") {
   gateway::Options options;
-  options.maxConnections = 2;
+  options.maxTunnels = 2;
   GatewayFixture gateway(options);
   std::unique_ptr<RawServer> sidecar;
   gateway.store.add("spawner-x", GatewayFixture::ready(gateway.sidecar(sidecar)));
@@ -115,6 +115,7 @@ TEST_CASE("gateway: --max-connections bounds upgraded connections too", "[integr
   CHECK(GatewayFixture::status(open()->received) == "503");
   ofSecond->close();
   second.reset();
+  CHECK(contains(gateway.metrics.text(), "spawner_proxy_refused_total{reason=\"TooManyTunnels\"} 1\n"));
   waitFor(gateway.loop, "room", [&] { return GatewayFixture::status(open()->received) == "101"; });
 }
 

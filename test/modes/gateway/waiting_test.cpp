@@ -59,6 +59,9 @@ TEST_CASE("gateway: waiting is bounded in time and number, and ends with the ses
   CHECK(contains(late, "Retry-After: 1\r\n"));
   CHECK(contains(late, "NotReady"));
   CHECK(gateway.loop.now() - begun >= 900ms);
+  const std::string metrics = gateway.metrics.text();
+  CHECK(contains(metrics, "spawner_waiting_refused_total{reason=\"TooManyWaiting\"} 1\n"));
+  CHECK(contains(metrics, "spawner_waiting_refused_total{reason=\"WaitedTooLong\"} 1\n"));
 }
 
 TEST_CASE("gateway: an ended session is 410 with the reason, while it is remembered; one that never was is 404", "[integration]") {
