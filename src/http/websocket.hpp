@@ -65,6 +65,8 @@ class FrameTracker {
   std::size_t feedToBoundary(std::string_view bytes);
   /// True when no frame is under way and the stream is sound.
   [[nodiscard]] bool betweenFrames() const { return !malformed_ && left_ == 0 && !parser_.started(); }
+  /// The same, and no close frame was seen: as a tracker that has seen nothing.
+  [[nodiscard]] bool untouched() const { return betweenFrames() && !closing_ && !closed_; }
   /// True after a complete close frame: nothing may follow it.
   [[nodiscard]] bool closed() const { return closed_; }
   /// True when the stream is no WebSocket stream; nothing is followed any more.

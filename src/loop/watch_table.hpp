@@ -4,6 +4,7 @@
 // Owner: Reactor. Thread: the loop's.
 
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "spawner/loop.hpp"
@@ -35,7 +36,7 @@ class WatchTable {
 
   static constexpr std::uint32_t none = UINT32_MAX;
   const int epollFd_;
-  std::vector<Slot> slots_;
+  std::deque<Slot> slots_;               // it grows without a second copy
   std::vector<std::uint32_t> slotOfFd_;  // index: descriptor
   std::uint32_t firstFree_ = none;
 };

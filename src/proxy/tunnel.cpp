@@ -3,8 +3,10 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cerrno>
 #include <span>
 
+#include "http/socket_io.hpp"
 #include "http/websocket.hpp"
 
 namespace spawner::proxy {
@@ -18,14 +20,34 @@ constexpr int readsPerTurn = 4;            // then the other connections have th
 
 }  // namespace
 
+/// Bytes that a socket has not taken. While there are none it is a pointer, as it mostly is: each idle session has two of them.
+class Unsent {
+ public:
+  [[nodiscard]] bool empty() const { return !bytes_; }
+  [[nodiscard]] std::string_view view() const { return bytes_ ? std::string_view(*bytes_) : std::string_view(); }
+  void append(std::string_view more) {
+    if (more.empty()) return;
+    if (!bytes_) bytes_ = std::make_unique<std::string>();
+    bytes_->append(more);
+  }
+  void drop(std::size_t count) {
+    if (count == view().size()) return clear();
+    bytes_->erase(0, count);
+  }
+  void clear() { bytes_.reset(); }
+
+ private:
+  std::unique_ptr<std::string> bytes_;  // never an empty one
+};
+
 /// One upgraded connection. Kept by Tunnels; a call-back under way keeps it alive beyond its end.
 class Tunnel : public std::enable_shared_from_this<Tunnel> {
  public:
-  Tunnel(Tunnels& owner, http::Upgraded clientSide, Fd upstreamSide, bool webSocket) : owner_(owner), token_(std::move(clientSide.token)) {
+  Tunnel(Tunnels& owner, http::Upgraded clientSide, Fd upstreamSide, bool webSocket)
+      : owner_(owner), token_(std::move(clientSide.token)), webSocket_(webSocket) {
     sides_[client].fd = std::move(clientSide.socket);
-    sides_[client].pending = std::move(clientSide.unsent);
+    sides_[client].pending.append(clientSide.unsent);
     sides_[upstream].fd = std::move(upstreamSide);
-    if (webSocket) frames_ = std::make_unique<Frames>();
   }
 
   void start(std::string_view fromClient, std::string_view fromUpstream) {
@@ -39,8 +61,8 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
 
   /// Puts a close frame into both directions as soon as each is between frames.
   void close() {
-    if (!frames_ || frames_->closing || ended_) return;
-    frames_->closing = true;
+    if (!webSocket_ || ended_ || (frames_ && frames_->closing)) return;
+    frames().closing = true;
     timer_ = owner_.loop_.after(owner_.options_.closeTimeout, [this] {
       ++owner_.counters_.tunnelsCutOff;
       end();
@@ -56,15 +78,22 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
   struct Side {
     Fd fd;
     FdWatch watch;
-    std::string pending;      // for this side, not yet taken by its socket; empty while idle
+    Unsent pending;           // for this side
     bool readEnded = false;   // nothing more comes from it
     bool writeEnded = false;  // nothing more can go to it
+    bool broken = false;      // it did not end, it was broken off (a reset, a dead peer)
   };
   struct Frames {
     std::array<http::FrameTracker, 2> tracker;  // index: the side that the bytes come from
     std::array<bool, 2> cut{};                  // our close frame went out instead of this side's further bytes
     bool closing = false;
+    /// There is nothing to remember: the next byte of each side begins a frame.
+    [[nodiscard]] bool idle() const { return !closing && tracker[client].untouched() && tracker[upstream].untouched(); }
   };
+  Frames& frames() {
+    if (!frames_) frames_ = std::make_unique<Frames>();
+    return *frames_;
+  }
 
   void onReady(int side, Interest ready) {
     const auto alive = shared_from_this();
@@ -83,7 +112,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
         if (got.bytes < owner_.options_.bufferBytes) return;
       } else {
         sides_[from].readEnded = true;
-        if (got.kind == IoResult::Kind::Failed) failWrites(from);
+        if (got.kind == IoResult::Kind::Failed) failWrites(from, got.errnoValue);
       }
     }
   }
@@ -92,8 +121,12 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
   void take(int from, std::string_view bytes) {
     lastMove_ = owner_.loop_.now();
     (from == client ? owner_.counters_.bytesToUpstream : owner_.counters_.bytesToClient) += bytes.size();
-    if (!frames_) return send(other(from), bytes);
-    http::FrameTracker& tracker = frames_->tracker[from];
+    if (!webSocket_) return send(other(from), bytes);
+    takeFrames(from, bytes);
+    if (frames_->idle()) frames_.reset();
+  }
+  void takeFrames(int from, std::string_view bytes) {
+    http::FrameTracker& tracker = frames().tracker[from];
     if (frames_->cut[from]) return tracker.feed(bytes);  // thrown away, but its answer to our close frame is seen
     if (!frames_->closing) {
       tracker.feed(bytes);
@@ -123,7 +156,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     if (side.writeEnded || bytes.empty()) return;
     if (side.pending.empty()) {
       const IoResult put = writeSome(side.fd.get(), bytes);
-      if (put.kind == IoResult::Kind::Failed) return failWrites(to);
+      if (put.kind == IoResult::Kind::Failed) return failWrites(to, put.errnoValue);
       if (put.kind == IoResult::Kind::Bytes) bytes.remove_prefix(put.bytes);
     }
     side.pending.append(bytes);
@@ -132,19 +165,18 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
   void flush(int to) {
     Side& side = sides_[to];
     if (side.pending.empty()) return;
-    const IoResult put = writeSome(side.fd.get(), side.pending);
-    if (put.kind == IoResult::Kind::Failed) return failWrites(to);
+    const IoResult put = writeSome(side.fd.get(), side.pending.view());
+    if (put.kind == IoResult::Kind::Failed) return failWrites(to, put.errnoValue);
     if (put.kind != IoResult::Kind::Bytes) return;
     lastMove_ = owner_.loop_.now();
-    if (put.bytes == side.pending.size())
-      std::string().swap(side.pending);  // gives the memory back
-    else
-      side.pending.erase(0, put.bytes);
+    side.pending.drop(put.bytes);
   }
 
-  void failWrites(int to) {
+  /// The side's socket has failed. EPIPE alone is no break: a side that has ended may refuse what still comes to it.
+  void failWrites(int to, int errnoValue) {
     sides_[to].writeEnded = true;
-    std::string().swap(sides_[to].pending);
+    if (errnoValue != EPIPE) sides_[to].broken = true;
+    sides_[to].pending.clear();
   }
 
   /// After anything happened: passes ends on, ends the tunnel, sets what is waited for.
@@ -152,7 +184,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     if (ended_) return;
     for (const int from : {client, upstream}) {
       Side& to = sides_[other(from)];
-      if (!sides_[from].readEnded || to.writeEnded || !to.pending.empty()) continue;
+      if (!sides_[from].readEnded || sides_[from].broken || to.writeEnded || !to.pending.empty()) continue;
       ::shutdown(to.fd.get(), SHUT_WR);
       to.writeEnded = true;
     }
@@ -193,6 +225,9 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     if (ended_) return;
     ended_ = true;
     timer_.cancel();
+    // A stream that was broken off must not look like one that came to its end: the other side gets a reset, as it would without us.
+    for (const int side : {client, upstream})
+      if (sides_[side].broken && !sides_[other(side)].broken) http::resetOnClose(sides_[other(side)].fd.get());
     for (Side& side : sides_) {
       side.watch.cancel();
       side.fd.reset();
@@ -203,10 +238,11 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
   Tunnels& owner_;
   std::array<Side, 2> sides_;
   std::unique_ptr<http::ExchangeToken> token_;
-  std::unique_ptr<Frames> frames_;  // WebSockets only
+  std::unique_ptr<Frames> frames_;  // of a WebSocket, while there is something to remember
   Timer timer_;                     // half-close, or the limit of an orderly close
   TimePoint lastMove_{};
   std::list<std::shared_ptr<Tunnel>>::iterator place_;
+  const bool webSocket_;
   bool ended_ = false;
 };
 

@@ -1,5 +1,5 @@
 #pragma once
-// Tunnels: upgraded connections: bytes both ways, half-close passed on, no buffer while idle, an orderly end for WebSockets.
+// Tunnels: upgraded connections: bytes both ways, half-close and reset passed on, no buffer while idle, an orderly end for WebSockets.
 // Owner: a Proxy. Thread: the loop's.
 
 #include <cstdint>

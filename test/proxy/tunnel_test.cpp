@@ -158,6 +158,28 @@ TEST_CASE("after a half-close the other direction goes on, until nothing moves",
   CHECK(f.tokens == 0);
 }
 
+TEST_CASE("a side that is broken off is broken off for the other one too", "[integration]") {
+  TunnelFixture f;
+  f.start();
+  const bool byClient = GENERATE(true, false);
+  const std::string protocol = GENERATE("websocket", "chat");
+  f.open(protocol);
+  RawPeer& gone = byClient ? *f.ws : *f.up;
+  RawPeer& left = byClient ? *f.up : *f.ws;
+  gone.send("last words");
+  f.waitText(left, "last words");
+  SECTION("while it is quiet") {}
+  SECTION("while the tunnel holds bytes for it") {
+    gone.pauseReading(true);
+    left.send(std::string(1'000'000, 'z'));
+    f.wait("all to be sent", [&] { return left.unsent() == 0; });
+  }
+  gone.reset();
+  f.wait("the end", [&] { return left.over(); });
+  CHECK(left.failed);  // a FIN would say that this was all
+  f.wait("the tunnel's end", [&] { return f.tokens == 0; });
+}
+
 TEST_CASE("a tunnel carries 32 MB each way at once", "[integration]") {
   TunnelFixture f;
   f.start();
