@@ -28,7 +28,7 @@ struct FrontLimits {
   Duration lingerTimeout = std::chrono::seconds(2);      // after an answer that closes: unread input is thrown away, so that no RST eats
   std::size_t maxLingerBytes = 1024 * 1024;              // the answer: for so long, and so much of it
   Duration deadPeerLimit = std::chrono::seconds(60);     // TCP keep-alive and TCP_USER_TIMEOUT; 0: the system's
-  ChunkLimits chunks;                                    // of requests' bodies: 400 beyond
+  ChunkLimits chunks{};                                  // of requests' bodies: 400 beyond
   std::size_t spareDescriptors = 0;                      // so many of the process's are left to others: 503 beyond
 };
 

@@ -63,7 +63,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
   void close() {
     if (!webSocket_ || ended_ || (frames_ && frames_->closing)) return;
     frames().closing = true;
-    timer_ = owner_.loop_.after(owner_.options_.closeTimeout, [this] {
+    setTimer(owner_.options_.closeTimeout, [this] {
       ++owner_.counters_.tunnelsCutOff;
       end();
     });
@@ -77,11 +77,11 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
 
   struct Side {
     Fd fd;
-    FdWatch watch;
-    Unsent pending;           // for this side
     bool readEnded = false;   // nothing more comes from it
     bool writeEnded = false;  // nothing more can go to it
     bool broken = false;      // it did not end, it was broken off (a reset, a dead peer)
+    FdWatch watch;
+    Unsent pending;  // for this side
   };
   struct Frames {
     std::array<http::FrameTracker, 2> tracker;  // index: the side that the bytes come from
@@ -192,7 +192,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     for (const int side : {client, upstream}) setInterest(side);
     const bool halfClosed =
         sides_[client].readEnded || sides_[upstream].readEnded || sides_[client].writeEnded || sides_[upstream].writeEnded;
-    if (halfClosed && !timer_.active()) watchHalfClosed(owner_.options_.halfCloseTimeout);
+    if (halfClosed && !timer_) watchHalfClosed(owner_.options_.halfCloseTimeout);
   }
 
   [[nodiscard]] bool isOver() const {
@@ -210,8 +210,9 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     side.watch = owner_.loop_.watch(side.fd.get(), wanted, [this, index](Interest ready) { onReady(index, ready); });
   }
 
+  void setTimer(Duration delay, Task task) { timer_ = std::make_unique<Timer>(owner_.loop_.after(delay, std::move(task))); }
   void watchHalfClosed(Duration delay) {
-    timer_ = owner_.loop_.after(delay, [this] {
+    setTimer(delay, [this] {
       const Duration quiet = owner_.loop_.now() - lastMove_;
       if (quiet >= owner_.options_.halfCloseTimeout) {
         ++owner_.counters_.tunnelsHalfClosed;
@@ -224,7 +225,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
   void end() {
     if (ended_) return;
     ended_ = true;
-    timer_.cancel();
+    timer_.reset();
     // A stream that was broken off must not look like one that came to its end: the other side gets a reset, as it would without us.
     for (const int side : {client, upstream})
       if (sides_[side].broken && !sides_[other(side)].broken) http::resetOnClose(sides_[other(side)].fd.get());
@@ -239,7 +240,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
   std::array<Side, 2> sides_;
   std::unique_ptr<http::ExchangeToken> token_;
   std::unique_ptr<Frames> frames_;  // of a WebSocket, while there is something to remember
-  Timer timer_;                     // half-close, or the limit of an orderly close
+  std::unique_ptr<Timer> timer_;    // half-close, or the limit of an orderly close; null while neither is under way
   TimePoint lastMove_{};
   std::list<std::shared_ptr<Tunnel>>::iterator place_;
   const bool webSocket_;

@@ -14,7 +14,7 @@ template <std::size_t Padding>
 struct Counted {
   explicit Counted(int& of) : alive(&of) { ++*alive; }
   Counted(const Counted&) = delete;
-  Counted(Counted&& other) noexcept : alive(other.alive) { ++*alive; }
+  Counted(Counted&& other) noexcept : alive(other.alive), calls(other.calls) { ++*alive; }
   ~Counted() { --*alive; }
   int operator()(int x) { return x + ++calls; }
   int* alive;
