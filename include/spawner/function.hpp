@@ -51,8 +51,8 @@ class UniqueFunction<R(Args...)> {
 
  private:
   template <class F>
-  static constexpr bool fitsInside =
-      sizeof(F) <= 2 * sizeof(void*) && alignof(F) <= alignof(void*) && std::is_nothrow_move_constructible_v<F>;
+  static constexpr bool fitsInside = sizeof(F) <= 2 * sizeof(void*) &&
+                                     alignof(F) <= alignof(void*) && std::is_nothrow_move_constructible_v<F>;
 
   /// What can be done with a callable of one type.
   struct Kind {

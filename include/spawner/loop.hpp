@@ -55,8 +55,8 @@ class [[nodiscard]] FdWatch {
   std::uint64_t id_ = 0;
 };
 
-/// Thread: all members are called on the loop's own thread. No call-back ever runs inside the call that asked for it: "in a later turn" is, in
-/// these headers, not before the present call-back is over.
+/// Thread: all members are called on the loop's own thread. No call-back ever runs inside the call that asked for it: "in a later turn" is,
+/// in these headers, not before the present call-back is over.
 class Loop {
  public:
   using FdCallback = UniqueFunction<void(Interest ready)>;

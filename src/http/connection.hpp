@@ -108,8 +108,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::string out_;        // answers the kernel has not taken, from outAt_ on
   std::size_t outAt_ = 0;
   std::unique_ptr<SplicePipe> pipe_;  // bytes of an answer that go before those of out_; null when there are none
-  TimePoint since_;     // begin of the phase
-  TimePoint progress_;  // last time the kernel took a byte
+  TimePoint since_;                   // begin of the phase
+  TimePoint progress_;                // last time the kernel took a byte
   Phase phase_ = Phase::Idle;
   bool running_ = false;    // in run()
   bool scheduled_ = false;  // run() is posted

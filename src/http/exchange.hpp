@@ -63,9 +63,9 @@ class Exchange {
   /// Takes body bytes; copies what the socket does not take. When more than FrontLimits::maxUnsentBytes wait already, the reader is too
   /// slow: the connection is closed (onGone).
   virtual void sendBody(std::string_view bytes) = 0;
-  /// The same without a copy: moves up to `limit` bytes of the body from a non-blocking socket to the client inside the kernel. What came of
-  /// that read, as readSome() tells it; WouldBlock also while unsent() > 0. Nothing: not possible here or now (framing that is not Length,
-  /// no pipe to be had), the caller reads and calls sendBody().
+  /// The same without a copy: moves up to `limit` bytes of the body from a non-blocking socket to the client inside the kernel. What came
+  /// of that read, as readSome() tells it; WouldBlock also while unsent() > 0. Nothing: not possible here or now (framing that is not
+  /// Length, no pipe to be had), the caller reads and calls sendBody().
   virtual std::optional<IoResult> sendBodyFrom(int fd, std::size_t limit) {
     (void)fd, (void)limit;
     return std::nullopt;

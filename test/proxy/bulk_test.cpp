@@ -171,7 +171,8 @@ std::unique_ptr<RawPeer> stuckClient(ProxyFixture& f) {
   client->send("GET /stuck HTTP/1.1\r\nHost: h\r\n\r\n");
   f.wait("bytes in the pipe", [&] { return f.front->stats().passedBytes > before; });
   std::uint64_t last = 0;
-  f.wait("no byte moves", [&] { return std::exchange(last, f.front->stats().passedBytes) == f.front->stats().passedBytes && last > before; });
+  f.wait("no byte moves",
+         [&] { return std::exchange(last, f.front->stats().passedBytes) == f.front->stats().passedBytes && last > before; });
   return client;
 }
 
