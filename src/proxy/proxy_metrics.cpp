@@ -15,8 +15,10 @@ ProxyMetrics::ProxyMetrics(Metrics& metrics) {
   tooManyTunnels_ = total("TooManyTunnels");
   tooManyInterim_ = total("TooManyInterim");
   bodiesStalled_ = total("BodyStalled");
+  brokenAnswers_ = total("BrokenAnswer");
   tunnelsHalfClosed_ = total("TunnelHalfClosed");
   tunnelsCutOff_ = total("TunnelCutOff");
+  clientsGone_ = CounterTotal(metrics.counter("spawner_proxy_clients_gone_total", "Clients that left before their answer was complete"));
 }
 
 void ProxyMetrics::update(const ProxyCounters& counters) {
@@ -26,8 +28,10 @@ void ProxyMetrics::update(const ProxyCounters& counters) {
   tooManyTunnels_.set(counters.tooManyTunnels);
   tooManyInterim_.set(counters.tooManyInterim);
   bodiesStalled_.set(counters.bodiesStalled);
+  brokenAnswers_.set(counters.brokenAnswers - counters.bodiesStalled);
   tunnelsHalfClosed_.set(counters.tunnelsHalfClosed);
   tunnelsCutOff_.set(counters.tunnelsCutOff);
+  clientsGone_.set(counters.clientGone);
 }
 
 }  // namespace spawner::proxy

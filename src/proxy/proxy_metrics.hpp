@@ -16,7 +16,7 @@ class ProxyMetrics {
 
  private:
   std::array<CounterTotal, failureKinds> failures_;
-  CounterTotal tooManyTunnels_, tooManyInterim_, bodiesStalled_, tunnelsHalfClosed_, tunnelsCutOff_;
+  CounterTotal tooManyTunnels_, tooManyInterim_, bodiesStalled_, brokenAnswers_, tunnelsHalfClosed_, tunnelsCutOff_, clientsGone_;
 };
 
 }  // namespace spawner::proxy

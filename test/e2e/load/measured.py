@@ -23,15 +23,22 @@ class MeasuredSidecar(Sidecar):
         self.metrics_port = int(re.search(r'"metrics and health".*?"port":([0-9]+)', log).group(1))
         self.admin_port = int(re.search(r'"admin_port":([0-9]+)', log).group(1))
 
+    def schedule(self):
+        """Seconds of its one thread: (on a processor, waiting for one), in nanoseconds' steps."""
+        ran, waited, _ = pathlib.Path(f"/proc/{self.process.pid}/schedstat").read_text().split()
+        return int(ran) / 1e9, int(waited) / 1e9
+
     def cpu_seconds(self):
-        """The processor time of its one thread, in nanoseconds' steps."""
-        return int(pathlib.Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[0]) / 1e9
+        return self.schedule()[0]
 
     def share_of_a_processor(self, seconds):
-        """What it takes of one processor while nobody asks anything of it."""
-        cpu, began = self.cpu_seconds(), time.monotonic()
+        """What it takes of one processor while nobody asks anything of it. The time in which it waited for a processor does not count: on a
+        busy machine it would hide that it spins."""
+        (cpu, waited), began = self.schedule(), time.monotonic()
         time.sleep(seconds)  # the time over which is measured
-        return (self.cpu_seconds() - cpu) / (time.monotonic() - began)
+        (cpu_then, waited_then), ended = self.schedule(), time.monotonic()
+        could_run = max(ended - began - (waited_then - waited), 0.001)
+        return (cpu_then - cpu) / could_run
 
     def memory(self):
         """Bytes: (resident, private and written to)."""
