@@ -38,6 +38,10 @@ def serve(connection):
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
             while True:
                 connection.sendall(b"a" * 65536)
+        if path == "/chunks":  # no length: each byte goes through the sidecar's own memory
+            connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            while True:
+                connection.sendall(b"10000\r\n" + b"a" * 65536 + b"\r\n")
         connection.sendall(ANSWERS[path])
         if path == "/upgrade":
             reader.rest()
@@ -150,7 +154,7 @@ class Limits(unittest.TestCase):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             connection.settimeout(LIMIT)
             connection.connect(("127.0.0.1", sidecar.port))
-            connection.sendall(GET % b"endless")
+            connection.sendall(GET % b"chunks")
             sidecar.wait_metric(sidecar.refused("SlowReader"), lambda value: value >= 1)
 
     def test_requests_that_come_too_early_are_bounded(self):
