@@ -14,6 +14,7 @@ from raw_http.exchange import LIMIT, Application, Reader, read_answer, read_head
 DESCRIPTORS = 128
 CLIENTS = 400
 ASK = b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n"
+LARGE = bytes(range(256)) * 32 * 1024  # 8 MB
 IDLE_SHARE = 0.05  # of a processor
 IDLE_SECONDS = 1
 
@@ -87,6 +88,9 @@ class Descriptors(unittest.TestCase):
             start, _ = read_head(reader)
             if "/wait" in start:
                 self.release.wait(LIMIT)
+            if "/large" in start:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(LARGE) + LARGE)
+                continue
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
     def sidecar(self, *more):
@@ -141,6 +145,16 @@ class Descriptors(unittest.TestCase):
             self.assertIn(("retry-after", "1"), fields)
             self.check_idle(sidecar, "at the limit")
         self.check_recovered(sidecar, before)
+
+    def test_a_large_body_needs_no_descriptor_that_is_not_there(self):
+        sidecar = self.sidecar("--spare-descriptors=0", "--pool-idle-ms=60000")
+        with sidecar.connect() as first:
+            self.assertEqual(self.ask(first)[::2], (200, b"ok"))  # its connection to the application is kept
+            with Flood(sidecar.port, CLIENTS) as flood:
+                flood.listen("each to be kept or refused", Flood.all_told)
+                self.assertEqual(sidecar.open_descriptors(), DESCRIPTORS)
+                status, _, body = self.ask(first, b"large")
+                self.assertEqual((status, body == LARGE), (200, True))
 
     def test_requests_beyond_the_descriptors_for_the_application_are_refused_with_a_reason(self):
         sidecar = self.sidecar("--spare-descriptors=16")
