@@ -45,8 +45,9 @@ void HeadWriter::field(std::string_view name, std::string_view value) {
 }
 
 void HeadWriter::endToEndFields(const Headers& headers) {
+  const HopByHop hopByHop(headers);
   for (const auto& [name, value] : headers.fields())
-    if (!isHopByHop(name, headers) && !equalsIgnoreCase(name, "Content-Length")) field(name, value);
+    if (!hopByHop.has(name) && !equalsIgnoreCase(name, "Content-Length")) field(name, value);
 }
 
 Result<void> HeadWriter::finish() {
@@ -76,9 +77,9 @@ Result<std::string> writeHead(const ResponseHead& head) {
   return out;
 }
 
-bool isHopByHop(std::string_view name, const Headers& headers) {
+bool HopByHop::has(std::string_view name) const {
   const auto equals = [&](std::string_view other) { return equalsIgnoreCase(name, other); };
-  return std::any_of(connectionFields.begin(), connectionFields.end(), equals) || headers.hasToken("Connection", name);
+  return std::any_of(connectionFields.begin(), connectionFields.end(), equals) || (naming_ && naming_->hasToken("Connection", name));
 }
 
 }  // namespace spawner::http

@@ -34,8 +34,16 @@ class HeadWriter {
 Result<std::string> writeHead(const RequestHead& head);
 Result<std::string> writeHead(const ResponseHead& head);
 
-/// True for fields of one connection only (RFC 9110 §7.6.1): Connection, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding,
-/// Upgrade, and those that `headers` names in Connection.
-bool isHopByHop(std::string_view name, const Headers& headers);
+/// Which fields are of one connection only (RFC 9110 §7.6.1): Connection, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding,
+/// Upgrade, and those that the headers name in Connection.
+class HopByHop {
+ public:
+  /// Borrows the headers.
+  explicit HopByHop(const Headers& headers) : naming_(headers.has("Connection") ? &headers : nullptr) {}
+  [[nodiscard]] bool has(std::string_view name) const;
+
+ private:
+  const Headers* naming_;  // null: they name none
+};
 
 }  // namespace spawner::http

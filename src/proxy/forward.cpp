@@ -96,8 +96,9 @@ Result<std::string> upstreamHead(const http::RequestHead& head, std::string_view
   http::HeadWriter out(bytes);
   out.requestLine(head.method, edit.target.empty() ? originForm(head) : edit.target);
   if (!isSet(edit, "Host")) out.field("Host", head.host().empty() ? upstream : head.host());
+  const http::HopByHop hopByHop(head.headers);
   for (const auto& [name, value] : head.headers.fields()) {
-    if (equalsIgnoreCase(name, "Content-Length") || http::isHopByHop(name, head.headers) || isOurs(head, name, edit)) continue;
+    if (equalsIgnoreCase(name, "Content-Length") || hopByHop.has(name) || isOurs(head, name, edit)) continue;
     out.field(name, value);
   }
   writeForwarded(out, head, peer, edit);
