@@ -88,18 +88,47 @@ void Fd::reset() {
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 
-Result<Fd> listenOn(const SocketAddress& address, const ListenOptions& options) {
+namespace {
+
+/// Who may bind the same address.
+enum class Sharing {
+  None,
+  Later,  // nobody has it now; whoever shares may have it beside this one
+  Now,    // whoever shares
+};
+
+Result<Fd> listening(const SocketAddress& address, const ListenOptions& options, Sharing sharing) {
   const std::string what = "cannot listen on " + address.toString();
   Result<Fd> made = makeSocket(address);
   if (!made) return made.error().in(what);
   const int fd = made->get();
   setInt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   if (address.storage.ss_family == AF_INET6) setInt(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-  if (options.reusePort) setInt(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (sharing == Sharing::Now) setInt(fd, SOL_SOCKET, SO_REUSEPORT, 1);
   int bound = ::bind(fd, raw(address), address.length);
   if (bound != 0 && errno == EADDRINUSE && removeDeadUnixSocket(address)) bound = ::bind(fd, raw(address), address.length);
+  if (bound == 0 && sharing == Sharing::Later) setInt(fd, SOL_SOCKET, SO_REUSEPORT, 1);
   if (bound != 0 || ::listen(fd, options.backlog) != 0) return socketError(what, errno);
   return std::move(made).value();
+}
+
+}  // namespace
+
+Result<Fd> listenOn(const SocketAddress& address, const ListenOptions& options) { return listening(address, options, Sharing::None); }
+
+Result<std::vector<Fd>> listenTogether(const SocketAddress& address, std::size_t count, const ListenOptions& options) {
+  std::vector<Fd> sockets;
+  SocketAddress bound = address;
+  while (sockets.size() < count) {
+    const Sharing sharing = count == 1 ? Sharing::None : sockets.empty() ? Sharing::Later : Sharing::Now;
+    Result<Fd> socket = listening(bound, options, sharing);
+    if (!socket) return socket.error();
+    sockets.push_back(std::move(*socket));
+    Result<SocketAddress> local = localAddress(sockets.back().get());
+    if (!local) return local.error();
+    bound = *local;
+  }
+  return sockets;
 }
 
 Result<SocketAddress> localAddress(int fd) { return addressOf(fd, ::getsockname, "cannot read the local address"); }

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <sys/socket.h>
 
@@ -52,11 +53,14 @@ struct SocketAddress {
 
 struct ListenOptions {
   int backlog = 1024;
-  bool reusePort = false;
 };
 
 /// A non-blocking listening socket (SO_REUSEADDR, close-on-exec). EADDRINUSE is said in words, with the address.
 Result<Fd> listenOn(const SocketAddress& address, const ListenOptions& options = {});
+/// So many of them on one TCP address (SO_REUSEPORT): the kernel gives each connection to one of them, by a hash of its two ends. Port 0
+/// picks one for all. An address that another socket listens on is refused as by listenOn(), even where that one would share it. What the
+/// kernel does not refuse: that a later process of the same user, which asks for it, shares the address with these.
+Result<std::vector<Fd>> listenTogether(const SocketAddress& address, std::size_t count, const ListenOptions& options = {});
 /// The address a socket is bound to; the peer's address.
 Result<SocketAddress> localAddress(int fd);
 Result<SocketAddress> peerAddress(int fd);

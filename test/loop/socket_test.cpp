@@ -3,10 +3,12 @@
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <filesystem>
+#include <vector>
 
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "loop/reactor.hpp"
@@ -150,11 +152,46 @@ TEST_CASE("socket: an address in use is said in words", "[integration]") {
   CHECK(foreign.error().message.find("192.0.2.1:0") != std::string::npos);
 }
 
-TEST_CASE("socket: with reusePort two may listen", "[integration]") {
-  const ListenOptions options{.backlog = 16, .reusePort = true};
-  const Result<Fd> first = listenOn(address("127.0.0.1:0"), options);
-  REQUIRE(first);
-  CHECK(listenOn(*localAddress(first->get()), options));
+TEST_CASE("socket: several listen together on the port that the first one got, and each is given connections", "[integration]") {
+  const Result<std::vector<Fd>> sockets = listenTogether(address("127.0.0.1:0"), 3);
+  REQUIRE(sockets);
+  REQUIRE(sockets->size() == 3);
+  const SocketAddress where = *localAddress(sockets->front().get());
+  for (const Fd& socket : *sockets) CHECK(localAddress(socket.get())->toString() == where.toString());
+  constexpr int count = 100;  // that one of three gets none of them: 10^-17
+  std::vector<Fd> clients;
+  for (int i = 0; i < count; ++i) {
+    clients.push_back(std::move(*connectTo(where)));
+    pollfd made{.fd = clients.back().get(), .events = POLLOUT, .revents = 0};
+    REQUIRE(::poll(&made, 1, 10'000) == 1);
+    REQUIRE(connectResult(clients.back().get()));
+  }
+  int all = 0;
+  for (const Fd& socket : *sockets) {
+    int own = 0;
+    for (Result<Fd> got = acceptFrom(socket.get()); got && *got; got = acceptFrom(socket.get())) ++own;
+    CHECK(own > 0);
+    all += own;
+  }
+  CHECK(all == count);
+}
+
+TEST_CASE("socket: who listens together is refused an address that another holds, even where that one shares it", "[integration]") {
+  const Result<std::vector<Fd>> held = listenTogether(address("127.0.0.1:0"), 2);
+  REQUIRE(held);
+  const SocketAddress taken = *localAddress(held->front().get());
+  const std::string words = "cannot listen on " + taken.toString() + ": address already in use";
+  for (const std::size_t count : {std::size_t{1}, std::size_t{2}}) {
+    const Result<std::vector<Fd>> second = listenTogether(taken, count);
+    REQUIRE_FALSE(second);
+    CHECK(second.error().message == words);
+  }
+  const Result<Fd> alone = listenOn(taken);
+  REQUIRE_FALSE(alone);
+  CHECK(alone.error().message == words);
+  const Result<Fd> plain = listenOn(address("127.0.0.1:0"));
+  REQUIRE(plain);
+  CHECK_FALSE(listenTogether(*localAddress(plain->get()), 2));
 }
 
 TEST_CASE("socket: [::] leaves IPv4 to another listener", "[integration]") {
