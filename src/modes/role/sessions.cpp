@@ -96,6 +96,7 @@ void Sessions::remember(const std::string& name, SlabPtr slab) {
   expire();
   endOrder_.push_back(name);
   ends_[name] = End{std::move(slab), context_.loop.now() + options_.rememberEnds, std::prev(endOrder_.end())};
+  expireInTime();
 }
 
 /// Forgets what is too old, and the oldest where there is no room for one more.
@@ -105,8 +106,18 @@ void Sessions::expire() {
     const auto oldest = ends_.find(endOrder_.front());
     if (oldest->second.until > now && ends_.size() < options_.rememberEndsMax) return;
     ends_.erase(oldest);
+    const std::string name = std::move(endOrder_.front());
     endOrder_.pop_front();
+    if (forget_) forget_(name);
   }
+}
+
+void Sessions::expireInTime() {
+  if (!forget_ || endOrder_.empty() || expiry_.active()) return;
+  expiry_ = context_.loop.after(ends_.find(endOrder_.front())->second.until - context_.loop.now(), [this] {
+    expire();
+    expireInTime();
+  });
 }
 
 Pending Sessions::lookup(const std::string& name, Found found) {

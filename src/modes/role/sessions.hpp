@@ -40,6 +40,7 @@ class Sessions {
   /// Something about the session changed: the slab as it is now, or, when it has ended or its object is gone, as it ended
   /// (isTerminal(state())).
   using OnChange = std::function<void(const std::string& name, const SlabPtr& slab)>;
+  using OnForget = std::function<void(const std::string& name)>;
   /// NotFound: there is none. Limit: too many look-ups, try again. Others: Kubernetes could not be asked.
   using Found = UniqueFunction<void(Result<SlabPtr>)>;
 
@@ -49,6 +50,9 @@ class Sessions {
   Sessions& operator=(const Sessions&) = delete;
 
   void onChange(OnChange callback) { callbacks_.push_back(std::move(callback)); }
+  /// An end is not remembered any more: it was too old, or one too many. With a call-back ends go at their time; without, they are found no
+  /// more from then on, and go when the next one comes.
+  void onForget(OnForget callback) { forget_ = std::move(callback); }
   void start() { informer_.start(); }
   [[nodiscard]] bool synced() const { return informer_.synced(); }
 
@@ -90,6 +94,7 @@ class Sessions {
   void tell(const std::string& name, const SlabPtr& slab);
   void remember(const std::string& name, SlabPtr slab);
   void expire();
+  void expireInTime();
   void get(const std::string& name, std::uint64_t waiter);
   void got(const std::string& name, const Result<std::string>& answer);
   Result<SlabPtr> read(const std::string& name, const Result<std::string>& answer);
@@ -101,8 +106,10 @@ class Sessions {
   const SessionsOptions options_;
   Decode decode_;
   std::vector<OnChange> callbacks_;
+  OnForget forget_;
   std::unordered_map<std::string, End> ends_;
   std::list<std::string> endOrder_;                    // oldest first
+  Timer expiry_;                                       // of the oldest; only for forget_
   std::unordered_map<std::string, TimePoint> misses_;  // until when
   std::map<std::uint64_t, Waiter> waiters_;
   std::map<std::string, Lookup> lookups_;
