@@ -45,6 +45,18 @@ struct FrontStats {
     ++refused;
     count(reason);
   }
+
+  /// The sum of both: of fronts on several loops.
+  void add(const FrontStats& other) {
+    accepted += other.accepted;
+    requests += other.requests;
+    refused += other.refused;
+    passedBytes += other.passedBytes;
+    connections += other.connections;
+    exchanges += other.exchanges;
+    for (std::size_t i = 0; i < byReason.size(); ++i) byReason[i] += other.byReason[i];
+  }
+  bool operator==(const FrontStats&) const = default;
 };
 
 }  // namespace spawner::http

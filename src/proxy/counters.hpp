@@ -41,6 +41,29 @@ struct ProxyCounters {
 
   std::size_t active = 0;   // exchanges under way
   std::size_t tunnels = 0;  // upgraded connections open
+
+  /// The sum of both: of proxies on several loops.
+  void add(const ProxyCounters& other) {
+    requests += other.requests;
+    upgrades += other.upgrades;
+    upstreamConnects += other.upstreamConnects;
+    upstreamReuses += other.upstreamReuses;
+    retries += other.retries;
+    failuresBeforeHead += other.failuresBeforeHead;
+    brokenAnswers += other.brokenAnswers;
+    tooManyTunnels += other.tooManyTunnels;
+    tooManyInterim += other.tooManyInterim;
+    bodiesStalled += other.bodiesStalled;
+    tunnelsHalfClosed += other.tunnelsHalfClosed;
+    tunnelsCutOff += other.tunnelsCutOff;
+    clientGone += other.clientGone;
+    bytesToUpstream += other.bytesToUpstream;
+    bytesToClient += other.bytesToClient;
+    active += other.active;
+    tunnels += other.tunnels;
+    for (std::size_t i = 0; i < failures.size(); ++i) failures[i] += other.failures[i];
+  }
+  bool operator==(const ProxyCounters&) const = default;
 };
 
 }  // namespace spawner::proxy

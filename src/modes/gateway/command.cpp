@@ -20,6 +20,8 @@ void addOptions(role::CommandLine& line, Options& o) {
   line.text("--landing-page", o.landingPage, "SPAWNER_LANDING_PAGE", "HTML file to show at /");
   line.text("--landing-image", o.landingImage, "SPAWNER_LANDING_IMAGE", "Image that the built-in page's button spawns");
   line.text("--landing-title", o.landingTitle, "SPAWNER_LANDING_TITLE", "What the button says");
+  line.number("--loops", o.loops, "SPAWNER_LOOPS",
+              "Event loops that serve, each a thread when more than one; limits of numbers are divided among them", {1, maxLoops});
   line.number("--wait-seconds", o.waitSeconds, "SPAWNER_WAIT_SECONDS",
               "How long requests other than a browser's navigation wait for Ready");
   line.number("--max-waiting", o.maxWaiting, "SPAWNER_MAX_WAITING", "Such requests at once; 503 beyond");

@@ -3,21 +3,21 @@
 
 #include "http/router.hpp"
 #include "modes/gateway/answers.hpp"
-#include "modes/gateway/gateway_impl.hpp"
+#include "modes/gateway/lane.hpp"
 #include "modes/role/pages.hpp"
 #include "modes/role/session_answers.hpp"
 #include "proxy/respond.hpp"
 
 namespace spawner::gateway {
 
-void Gateway::answer(ExchangePtr exchange, http::Response response) { proxy::respond(std::move(exchange), std::move(response)); }
+void Lane::answer(ExchangePtr exchange, http::Response response) { proxy::respond(std::move(exchange), std::move(response)); }
 
-void Gateway::refuse(ExchangePtr exchange, http::Response response) {
-  metrics_.refused.add();
+void Lane::refuse(ExchangePtr exchange, http::Response response) {
+  ++counts_.refused;
   answer(std::move(exchange), std::move(response));
 }
 
-void Gateway::dispatch(ExchangePtr exchange) {
+void Lane::dispatch(ExchangePtr exchange) {
   const http::RequestHead& head = exchange->head();
   if (head.method == "CONNECT") {
     auto response = http::problem(405, "MethodNotAllowed", "CONNECT is not offered: this is no forward proxy");
@@ -43,10 +43,10 @@ void Gateway::dispatch(ExchangePtr exchange) {
   refuse(std::move(exchange), std::move(response));
 }
 
-void Gateway::landing(ExchangePtr exchange) {
+void Lane::landing(ExchangePtr exchange) {
   const std::string& method = exchange->head().method;
   if (method == "GET" || method == "HEAD") {
-    metrics_.pages.add();
+    ++counts_.pages;
     return answer(std::move(exchange), setup_.landing);
   }
   auto response = http::problem(405, "MethodNotAllowed", "this page is for GET and HEAD");
@@ -54,13 +54,13 @@ void Gateway::landing(ExchangePtr exchange) {
   refuse(std::move(exchange), std::move(response));
 }
 
-void Gateway::session(ExchangePtr exchange, Route route) {
-  const role::SlabPtr slab = sessions_.find(route.name);
+void Lane::session(ExchangePtr exchange, Route route) {
+  const role::SlabPtr slab = directory_.find(route.name);
   if (slab) return found(std::move(exchange), std::move(route), slab);
   lookUp(std::move(exchange), std::move(route));
 }
 
-void Gateway::found(ExchangePtr exchange, Route route, const role::SlabPtr& slab) {
+void Lane::found(ExchangePtr exchange, Route route, const role::SlabPtr& slab) {
   const State state = slab->state();
   if (state == State::Ready) return toSession(std::move(exchange), route, *slab);
   const http::RequestHead& head = exchange->head();
@@ -73,7 +73,7 @@ void Gateway::found(ExchangePtr exchange, Route route, const role::SlabPtr& slab
     return refuse(std::move(exchange), std::move(response));
   }
   if (!role::isNavigation(head)) return hold(std::move(exchange), std::move(route));
-  metrics_.waitingPages.add();
+  ++counts_.waitingPages;
   auto response = starting(head, route, slab.get(), setup_.api.has_value(), startUrl(setup_.options, route));
   answer(std::move(exchange), std::move(response));
 }

@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "modes/gateway/answers.hpp"
-#include "modes/gateway/gateway_impl.hpp"
+#include "modes/gateway/lane.hpp"
 #include "modes/role/session_answers.hpp"
 #include "spawner/names.hpp"
 
@@ -20,7 +20,7 @@ Result<SocketAddress> sidecarOf(const Slab& slab) {
 
 }  // namespace
 
-proxy::RequestEdit Gateway::edit(const http::RequestHead& head, const std::string& target, const std::string& prefix) const {
+proxy::RequestEdit Lane::edit(const http::RequestHead& head, const std::string& target, const std::string& prefix) const {
   proxy::RequestEdit edit;
   edit.target = target;
   edit.forwardedPrefix = prefix;
@@ -34,12 +34,12 @@ proxy::RequestEdit Gateway::edit(const http::RequestHead& head, const std::strin
   return edit;
 }
 
-void Gateway::toSession(ExchangePtr exchange, const Route& route, const Slab& slab) {
+void Lane::toSession(ExchangePtr exchange, const Route& route, const Slab& slab) {
   const Result<SocketAddress> address = sidecarOf(slab);
   if (!address) {
     return sessionFailed(std::move(exchange), route, {}, proxy::Failure{proxy::FailureKind::ConnectFailed, address.error().message});
   }
-  metrics_.toSession.add();
+  ++counts_.toSession;
   proxy::Target target;
   target.address = *address;
   target.edit = edit(exchange->head(), route.target, route.prefix);
@@ -56,9 +56,9 @@ void Gateway::toSession(ExchangePtr exchange, const Route& route, const Slab& sl
   proxy_.run(std::move(exchange), std::move(target));
 }
 
-void Gateway::sessionFailed(ExchangePtr exchange, const Route& route, const SidecarAnswer& sidecar, const proxy::Failure& failure) {
-  metrics_.failures.add();
-  const role::SlabPtr slab = sessions_.find(route.name);
+void Lane::sessionFailed(ExchangePtr exchange, const Route& route, const SidecarAnswer& sidecar, const proxy::Failure& failure) {
+  ++counts_.failures;
+  const role::SlabPtr slab = directory_.find(route.name);
   const http::RequestHead& head = exchange->head();
   const std::string start = startUrl(setup_.options, route);
   auto response = !slab                       ? unknown(head, route, start)
@@ -67,13 +67,13 @@ void Gateway::sessionFailed(ExchangePtr exchange, const Route& route, const Side
   answer(std::move(exchange), std::move(response));
 }
 
-void Gateway::toApi(ExchangePtr exchange, const std::string& path) {
-  metrics_.toApi.add();
+void Lane::toApi(ExchangePtr exchange, const std::string& path) {
+  ++counts_.toApi;
   proxy::Target target;
   target.address = *setup_.api;
   target.edit = edit(exchange->head(), path, "/api");
   target.onFailure = [this](ExchangePtr failed, const proxy::Failure& failure) {
-    metrics_.failures.add();
+    ++counts_.failures;
     auto response = apiUnreachable(failed->head(), failure);
     answer(std::move(failed), std::move(response));
   };

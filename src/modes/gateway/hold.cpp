@@ -2,22 +2,22 @@
 #include <utility>
 
 #include "modes/gateway/answers.hpp"
-#include "modes/gateway/gateway_impl.hpp"
+#include "modes/gateway/lane.hpp"
 
 namespace spawner::gateway {
 
-void Gateway::lookUp(ExchangePtr exchange, Route route) {
+void Lane::lookUp(ExchangePtr exchange, Route route) {
   if (stopping_ || held_.full()) {
-    metrics_.tooManyWaiting.add();
+    ++counts_.tooManyWaiting;
     auto response = busy(exchange->head(), "Busy", "Too many requests wait for their session.");
     return refuse(std::move(exchange), std::move(response));
   }
   const std::string name = route.name;
   const std::uint64_t id = held_.add(std::move(exchange), std::move(route));
-  held_.find(id)->lookup = sessions_.lookup(name, [this, id](const Result<role::SlabPtr>& slab) { lookedUp(id, slab); });
+  held_.find(id)->lookup = directory_.lookup(name, [this, id](const Result<role::SlabPtr>& slab) { lookedUp(id, slab); });
 }
 
-void Gateway::lookedUp(std::uint64_t id, const Result<role::SlabPtr>& slab) {
+void Lane::lookedUp(std::uint64_t id, const Result<role::SlabPtr>& slab) {
   Held held = held_.take(id);
   if (!held.exchange) return;
   if (slab) return found(std::move(held.exchange), std::move(held.route), *slab);
@@ -29,29 +29,29 @@ void Gateway::lookedUp(std::uint64_t id, const Result<role::SlabPtr>& slab) {
   refuse(std::move(held.exchange), std::move(response));
 }
 
-void Gateway::hold(ExchangePtr exchange, Route route) {
+void Lane::hold(ExchangePtr exchange, Route route) {
   const std::uint32_t seconds = setup_.options.waitSeconds;
   if (seconds == 0 || stopping_ || held_.full()) {
-    metrics_.tooManyWaiting.add();
-    const role::SlabPtr slab = sessions_.find(route.name);
+    ++counts_.tooManyWaiting;
+    const role::SlabPtr slab = directory_.find(route.name);
     auto response = starting(exchange->head(), route, slab.get(), false, {});
     return refuse(std::move(exchange), std::move(response));
   }
-  metrics_.held.add();
+  ++counts_.held;
   const std::uint64_t id = held_.add(std::move(exchange), std::move(route));
-  held_.find(id)->timeout = context_.loop.after(std::chrono::seconds(seconds), [this, id] { timedOut(id); });
+  held_.find(id)->timeout = loop_.after(std::chrono::seconds(seconds), [this, id] { timedOut(id); });
 }
 
-void Gateway::timedOut(std::uint64_t id) {
+void Lane::timedOut(std::uint64_t id) {
   Held held = held_.take(id);
   if (!held.exchange) return;
-  metrics_.waitedTooLong.add();
-  const role::SlabPtr slab = sessions_.find(held.route.name);
+  ++counts_.waitedTooLong;
+  const role::SlabPtr slab = directory_.find(held.route.name);
   auto response = starting(held.exchange->head(), held.route, slab.get(), false, {});
   refuse(std::move(held.exchange), std::move(response));
 }
 
-void Gateway::changed(const std::string& name, const role::SlabPtr& slab) {
+void Lane::changed(const std::string& name, const role::SlabPtr& slab) {
   const State state = slab->state();
   if (state != State::Ready && !isTerminal(state)) return;
   for (const std::uint64_t id : held_.idsOf(name)) {

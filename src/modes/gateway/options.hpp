@@ -11,6 +11,8 @@
 
 namespace spawner::gateway {
 
+inline constexpr std::uint32_t maxLoops = 64;
+
 struct Options : role::DataLimits {
   Options() {
     maxConnections = maxTunnels = 20'000;
@@ -31,6 +33,10 @@ struct Options : role::DataLimits {
   std::string landingPage;                   // --landing-page FILE: the page at /
   std::string landingImage;                  // --landing-image NAME: the built-in page gets a button that spawns this image
   std::string landingTitle = "New session";  // --landing-title TEXT: what the button says
+
+  /// --loops: event loops that serve requests. 1: the role's own. More: so many threads, which share nothing; each has its share of the
+  /// numbers below that are totals (dividedLimits()), and the kernel spreads the connections over them.
+  std::uint32_t loops = 1;
 
   std::uint32_t waitSeconds = 10;  // a request that is not a browser's navigation waits this long for Ready; 0: 503 at once
   std::size_t maxWaiting = 1000;   // such requests at once; beyond: 503

@@ -1,0 +1,70 @@
+// A lane's limits, beginning and end, and its counts.
+#include "modes/gateway/lane.hpp"
+
+#include <utility>
+
+namespace spawner::gateway {
+
+namespace {
+
+proxy::ProxyOptions proxyOptions(const Options& options) {
+  proxy::ProxyOptions proxy = role::proxyOptions(options);
+  proxy.pool.maxIdlePerAddress = options.poolSizePerSession;
+  return proxy;
+}
+
+}  // namespace
+
+void LaneCounts::add(const LaneCounts& other) {
+  for (std::uint64_t LaneCounts::*total :
+       {&LaneCounts::toSession, &LaneCounts::toApi, &LaneCounts::pages, &LaneCounts::waitingPages, &LaneCounts::held, &LaneCounts::refused,
+        &LaneCounts::failures, &LaneCounts::tooManyWaiting, &LaneCounts::waitedTooLong})
+    this->*total += other.*total;
+  waiting += other.waiting;
+  front.add(other.front);
+  proxy.add(other.proxy);
+}
+
+Lane::Lane(Loop& loop, const Setup& setup, std::size_t index, Directory& directory, const Logger& log)
+    : loop_(loop),
+      setup_(setup),
+      directory_(directory),
+      front_(loop, [this](ExchangePtr exchange) { dispatch(std::move(exchange)); },
+             {.limits = role::frontLimits(dividedLimits(setup.options, index)), .makeToken = {}}),
+      held_(dividedLimits(setup.options, index).maxWaiting),
+      proxy_(loop, proxyOptions(dividedLimits(setup.options, index)), log) {}
+
+Lane::~Lane() = default;
+
+Result<void> Lane::begin(Fd listener) { return front_.adopt(std::move(listener)); }
+
+LaneCounts Lane::counts() const {
+  LaneCounts counts = counts_;
+  counts.waiting = held_.count();
+  counts.front = front_.stats();
+  counts.proxy = proxy_.counters();
+  return counts;
+}
+
+void Lane::stop(Task done) {
+  stopping_ = true;
+  for (const std::uint64_t id : held_.all()) {
+    Held held = held_.take(id);
+    if (!held.exchange) continue;
+    auto response = busy(held.exchange->head(), "Stopping", "This gateway is being restarted. Try again.");
+    refuse(std::move(held.exchange), std::move(response));
+  }
+  // Both must be over: answers under way in the front, tunnels in the proxy.
+  struct Both {
+    Task done;
+    int left = 2;
+  };
+  auto both = std::make_shared<Both>(Both{std::move(done)});
+  const auto over = [both] {
+    if (--both->left == 0) both->done();
+  };
+  front_.drain(over);
+  proxy_.drain(over);
+}
+
+}  // namespace spawner::gateway
