@@ -1,5 +1,5 @@
 // The application behind the proxies: as cheap as can be, so that what is measured is theirs. GET /1m gives a megabyte, any other request "hello",
-// an upgrade (whatever it asks for) a tunnel that echoes. Prints its port.
+// an upgrade (whatever it asks for) a tunnel that echoes. Listens on the address and port that are given, else on one of 127.0.0.1; prints its port.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -67,7 +67,7 @@ static void readable(struct connection* c) {
   answer(c);
 }
 
-int main(void) {
+int main(int count_of_words, char** words) {
   struct rlimit files;
   getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;
@@ -77,6 +77,7 @@ int main(void) {
   memset(large + head, 'x', megabyte);
   const int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  if (count_of_words == 3) address.sin_addr.s_addr = inet_addr(words[1]), address.sin_port = htons((unsigned short)atoi(words[2]));
   socklen_t size = sizeof address;
   if (bind(listener, (struct sockaddr*)&address, size) || listen(listener, 4096) || getsockname(listener, (struct sockaddr*)&address, &size))
     return perror("application"), 1;

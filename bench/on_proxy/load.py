@@ -14,11 +14,11 @@ FRAME = b"\x82\x84\0\0\0\0ping"  # a masked binary message of four bytes
 UNITS = {"us": 1, "ms": 1000, "s": 1_000_000}
 
 
-def wrk(port, path, connections, seconds, *headers):
-    """{requests, seconds, p50, p99 (µs), errors} by wrk on the load's core."""
+def wrk(port, path, connections, seconds, *headers, cores=(LOAD_CORE,)):
+    """{requests, seconds, p50, p99 (µs), errors} by wrk on the load's cores."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *(word for header in headers for word in ("-H", header)),
                f"http://127.0.0.1:{port}{path}"]
-    text = subprocess.run(command, capture_output=True, text=True, check=True, preexec_fn=pinned(LOAD_CORE), timeout=seconds + 30).stdout
+    text = subprocess.run(command, capture_output=True, text=True, check=True, preexec_fn=pinned(*cores), timeout=seconds + 30).stdout
     requests, took = re.search(r"(\d+) requests in ([\d.]+)s", text).groups()
     quantiles = {q: float(n) * UNITS[unit] for q, n, unit in re.findall(r"(50|99)%\s+([\d.]+)(us|ms|s)", text)}
     errors = sum(map(int, re.findall(r"\d+", (re.search(r"Socket errors:(.*)", text) or [""])[0])))
@@ -26,10 +26,10 @@ def wrk(port, path, connections, seconds, *headers):
     return {"requests": int(requests), "seconds": float(took), "p50": quantiles["50"], "p99": quantiles["99"], "errors": errors}
 
 
-def costs(server, port, path, connections, seconds):
+def costs(server, port, path, connections, seconds, cores=(LOAD_CORE,)):
     """The same, and the server's CPU time a request in µs. `server` None: no proxy."""
     before = server.cpu_seconds() if server else 0
-    result = wrk(port, path, connections, seconds)
+    result = wrk(port, path, connections, seconds, cores=cores)
     if result["errors"]:
         raise RuntimeError(f"{server and server.name}: {result['errors']} errors at {path}")
     result["cpu"] = ((server.cpu_seconds() if server else 0) - before) / result["requests"] * 1e6

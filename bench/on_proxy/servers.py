@@ -24,9 +24,9 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def pinned(core):
+def pinned(*cores):
     def prepare():
-        os.sched_setaffinity(0, {core})
+        os.sched_setaffinity(0, cores)
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return prepare
@@ -35,10 +35,10 @@ def pinned(core):
 class Server:
     """A process that serves `port`. CPU time and memory are the kernel's figures of it."""
 
-    def __init__(self, name, command, port, core):
+    def __init__(self, name, command, port, *cores):
         self.name, self.port = name, port
         said = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen([str(part) for part in command], stdout=said, stderr=said, preexec_fn=pinned(core))
+        self.process = subprocess.Popen([str(part) for part in command], stdout=said, stderr=said, preexec_fn=pinned(*cores))
         end = time.monotonic() + START_SECONDS
         while True:
             with socket.socket() as probe:
@@ -49,6 +49,11 @@ class Server:
                 said.seek(0)
                 raise RuntimeError(f"{name} does not serve: {' '.join(map(str, command))}\n{said.read()}")
             time.sleep(0.02)
+
+    def cpu_by_thread(self):
+        """Seconds by the thread's name."""
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task").iterdir()
+        return {(task / "comm").read_text().strip(): int((task / "schedstat").read_text().split()[0]) / 1e9 for task in tasks}
 
     def cpu_seconds(self):
         total = 0
@@ -67,10 +72,12 @@ class Server:
 
 
 class Application:
-    def __init__(self, folder):
+    """On a port of 127.0.0.1, or on the address and port given."""
+
+    def __init__(self, folder, *where, cores=(LOAD_CORE,)):
         program = pathlib.Path(folder) / "application"
         subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", "-o", program, HERE / "application.c"], check=True)
-        self.process = subprocess.Popen([program], stdout=subprocess.PIPE, text=True, preexec_fn=pinned(LOAD_CORE))
+        self.process = subprocess.Popen([program, *map(str, where)], stdout=subprocess.PIPE, text=True, preexec_fn=pinned(*cores))
         self.port = int(self.process.stdout.readline())
 
     def close(self):
