@@ -1,5 +1,7 @@
 // A gateway on two loops. Enough clients come that both have some: that one of two gets none of 40 has a chance of 10^-12.
 #include <algorithm>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "fixture.hpp"
@@ -49,6 +51,13 @@ struct Crowd {
   GatewayFixture& of;
   std::vector<std::unique_ptr<RawPeer>> peers;
 };
+
+/// Of the first answer, body and all; 0 while its head is not whole.
+std::size_t sizeOfAnswer(const std::string& text) {
+  const std::size_t head = text.find("\r\n\r\n");
+  const std::size_t length = text.find("Content-Length: ");
+  return head == std::string::npos || length > head ? 0 : head + 4 + std::stoul(text.substr(length + 16));
+}
 
 const std::string upgrade =
     "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
@@ -129,6 +138,55 @@ TEST_CASE("gateway loops: requests that wait on either loop go on when their ses
   gateway.store.setStatus("spawner-y", {{"failed", true}, {"end", {{"reason", "Error"}, {"message", "It broke."}}}});
   bad.expect("410");
   waitFor(gateway.loop, "none to wait", [&] { return metric(gateway, "spawner_gateway_waiting") == 0; });
+}
+
+TEST_CASE("gateway loops: a session comes and goes while all ask for it without a pause", "[integration]") {
+  GatewayFixture gateway(twoLoops());
+  std::unique_ptr<RawServer> sidecar;
+  const std::string ip = gateway.sidecar(sidecar);
+  gateway.begin();
+  Crowd clients(gateway);
+  std::map<std::string, int> answers;
+  bool asking = true;
+  int sent = static_cast<int>(crowd);
+  const std::string request = "GET /p/x/ HTTP/1.1\r\nHost: gateway.test\r\n\r\n";
+  for (const auto& peer : clients.peers)
+    peer->onBytes = [&](RawPeer& from, std::string_view) {
+      const std::size_t size = sizeOfAnswer(from.received);
+      if (size == 0 || from.received.size() < size) return;
+      ++answers[GatewayFixture::status(from.received)];
+      from.received.erase(0, size);
+      if (!asking) return;
+      ++sent;
+      from.send(request);
+    };
+  for (const auto& peer : clients.peers) peer->send(request);
+  for (int round = 0; round < 100; ++round) {
+    gateway.store.add("spawner-x");
+    turns(gateway.loop, 5);
+    gateway.store.patch("spawner-x", GatewayFixture::ready(ip));
+    turns(gateway.loop, 30);
+    if (round % 2 == 0) gateway.store.setStatus("spawner-x", {{"swept", true}, {"end", {{"reason", "Idle"}, {"message", "Unused."}}}});
+    gateway.store.erase("spawner-x");
+    turns(gateway.loop, 5);
+  }
+  waitFor(gateway.loop, "each kind of answer", [&] { return answers["200"] > 100 && answers["410"] > 100; });
+  asking = false;
+  gateway.store.add("spawner-x", GatewayFixture::ready(ip));
+  const auto answered = [&] {
+    int all = 0;
+    for (const auto& [status, count] : answers) all += count;
+    return all;
+  };
+  waitFor(gateway.loop, "the last answers", [&] { return answered() == sent; });
+  waitFor(gateway.loop, "the counts", [&] { return requests(gateway, "session") + requests(gateway, "refused") == sent; });
+  CHECK(metric(gateway, "spawner_gateway_waiting") == 0);
+  const int before = answers["200"];
+  clients.send("/p/x/");
+  waitFor(gateway.loop, "one answer more for each", [&] { return answered() == sent + static_cast<int>(crowd); });
+  CHECK(answers["200"] == before + static_cast<int>(crowd));
+  // 404: the first ones. Nothing was lost, refused for want of room, or went to a session that was not there.
+  for (const auto& [status, count] : answers) CHECK((status == "200" || status == "404" || status == "410"));
 }
 
 TEST_CASE("gateway loops: both ask for what no watch has told, with one budget and one memory of misses", "[integration]") {
