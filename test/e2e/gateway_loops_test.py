@@ -86,8 +86,8 @@ class GatewayLoops(unittest.TestCase):
 
     def test_both_serve_and_both_are_drained(self):
         self.start()
-        threads = [(task / "comm").read_text().strip() for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir()]
-        self.assertTrue({"gateway-0", "gateway-1"} <= set(threads), threads)
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
+        wait_for("a thread for each loop", lambda: {"gateway-0", "gateway-1"} <= {(task / "comm").read_text().strip() for task in tasks.iterdir()})
         sockets = [WebSocket(self.port, "/p/x/socket") for _ in range(CROWD)]
         for _ in range(CROWD):
             self.assertEqual(request(self.port, "GET", "/p/x/").status, 200)
