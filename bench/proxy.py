@@ -2,7 +2,8 @@
 """The sidecar's data plane beside nginx, HAProxy and no proxy: scripts/bench proxy [--rounds N] [--seconds S] [--tunnels N] [--soak MINUTES] [--json FILE]
 
 Each proxy is one process on core 0; the load and the application share core 1. In a round all take turns, in random order; the table has the
-medians of the rounds. CPU time is the proxy's own, by the kernel, so a busy machine changes it little; it changes rates and latencies."""
+medians of the rounds. All of it runs in a network namespace of its own (on_proxy/network.py). CPU time is the proxy's own, by the kernel, so a
+busy machine changes it little; it changes rates and latencies."""
 
 import argparse
 import json
@@ -14,12 +15,14 @@ import subprocess
 import sys
 import time
 
+from on_proxy import network
 from on_proxy.load import Tunnels, costs, median, quantile, wrk
 from on_proxy.servers import LOAD_CORE, PROXIES, Lab, pinned
 
 PACKAGES = {"wrk": "wrk", "nginx": "nginx-light", "haproxy": "haproxy"}
 ALL = ("direct", *PROXIES)
-# (what, key of the results, limits of spawner relative to another)
+ITSELF = "itself"
+# (what, key of the results, limits of spawner: relative to another, or its own)
 ROWS = [
     ("CPU a request, 64 connections, µs", "cpu", {"nginx": 0.80}),
     ("requests a second, 64 connections", "rate", {}),
@@ -27,9 +30,9 @@ ROWS = [
     ("added latency p99, one connection, µs", "added99", {"nginx": 0.90}),
     ("CPU a megabyte, 8 connections, µs", "cpu_1m", {"nginx": 0.30, "HAProxy": 1.0}),
     ("megabytes a second, 8 connections", "rate_1m", {}),
-    ("private memory at the start, KiB", "start_private", {}),
-    ("resident memory at the start, KiB", "start_rss", {}),
-    ("private memory for the idle tunnels, KiB", "tunnels", {}),
+    ("private memory at the start, KiB", "start_private", {ITSELF: 2048}),
+    ("resident memory at the start, KiB", "start_rss", {ITSELF: 8192}),
+    ("private memory for the idle tunnels, KiB", "tunnels", {ITSELF: 4096}),
     ("echo through one of them p50, µs", "echo50", {}),
     ("echo through one of them p99, µs", "echo99", {}),
 ]
@@ -100,8 +103,9 @@ def table(results):
     lines = ["| | " + " | ".join(ALL) + " | spawner, nginx = 1 | limit | held |", "|---" * (len(ALL) + 4) + "|"]
     for what, key, limits in ROWS:
         cells = [f"{median(results[name][key]):.1f}" if results[name][key] else "" for name in ALL]
-        ratios = {other: median(results["spawner"][key]) / median(results[other][key]) for other in ("nginx", "HAProxy")}
-        wanted = ", ".join(f"{limit} × {other}" for other, limit in limits.items())
+        ours = median(results["spawner"][key])
+        ratios = {other: ours / median(results[other][key]) for other in ("nginx", "HAProxy")} | {ITSELF: ours}
+        wanted = ", ".join(str(limit) if other == ITSELF else f"{limit} × {other}" for other, limit in limits.items())
         held = "yes" if all(ratios[other] <= limit for other, limit in limits.items()) else "**no**"
         lines.append(f"| {what} | {' | '.join(cells)} | {ratios['nginx']:.2f} | {wanted} | {held if limits else ''} |")
     return "\n".join(lines)
@@ -120,6 +124,7 @@ def main():
         sys.exit(f"needs {', '.join(missing)}: scripts/setup bench")
     if os.cpu_count() < 2:
         sys.exit("needs two cores: one for the proxy, one for the load")
+    control = network.enter()
     pinned(LOAD_CORE)()  # this process holds the tunnels
     load = os.getloadavg()[0]
     results = {name: {key: [] for _, key, _ in ROWS} for name in ALL}
@@ -128,7 +133,7 @@ def main():
             say(f"round {number} of {options.rounds}")
             one_round(lab, results, options.seconds, options.tunnels)
         samples = soak(lab, options.soak) if options.soak else []
-    print(f"{time.strftime('%Y-%m-%d %H:%M')} UTC, {os.cpu_count()} cores, load before the run {load:.2f}."
+    print(f"{time.strftime('%Y-%m-%d %H:%M')} UTC, {os.cpu_count()} cores, load before the run {load:.2f}, TCP {control}."
           f" Command: `{shlex.join(['scripts/bench', 'proxy', *sys.argv[1:]])}`\n\n{table(results)}")
     if samples:
         print(f"\nSoak: {sum(s['requests'] for s in samples)} connections in {options.soak:g} minutes, private memory {samples[0]['private']} KiB after"
