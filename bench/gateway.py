@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A gateway on several loops beside one on a single loop: scripts/bench gateway [--loops N] [--rounds N] [--seconds S] [--json FILE]
+"""A gateway on several loops beside one on a single loop: scripts/bench gateway [--loops N] [--connections N] [--rounds N] [--seconds S] [--json FILE]
 
 Each is `spawner gateway` as a process of its own, against the API server of a `spawner dev`; the one session is an application without a
 sidecar, so that what is measured is the gateway's. In a round both take turns, in random order; a new process for each turn. CPU time is the
@@ -25,13 +25,12 @@ from harness import SPAWNER, Dev, Kube, request, wait_for  # noqa: E402
 
 SLABS = "/apis/spawner.dev/v1/namespaces/spawner/sessionlivedbackends"
 SERVE_PORT = 9090  # of a sidecar: names::servePort
-CONNECTIONS = 64
 LIMIT = 1.1
 ROWS = [
-    (f"CPU a request, {CONNECTIONS} connections, µs", "cpu", LIMIT),
-    (f"requests a second, {CONNECTIONS} connections", "rate", None),
-    (f"latency p50, {CONNECTIONS} connections, µs", "p50", None),
-    (f"latency p99, {CONNECTIONS} connections, µs", "p99", None),
+    ("CPU a request, µs", "cpu", LIMIT),
+    ("requests a second", "rate", None),
+    ("latency p50, µs", "p50", None),
+    ("latency p99, µs", "p99", None),
     ("CPU a megabyte, 8 connections, µs", "cpu_1m", None),
     ("private memory at the start, KiB", "private", None),
     ("part of the busiest loop in the serving CPU time", "busiest", None),
@@ -62,15 +61,15 @@ def start_gateway(dev, loops, cores):
     return server
 
 
-def measure(dev, loops, seconds, gateway_cores, load_cores):
+def measure(dev, loops, options, gateway_cores, load_cores):
     server = start_gateway(dev, loops, gateway_cores)
     try:
         row = {"private": server.memory()[0]}
-        wrk(server.port, "/p/bench/", CONNECTIONS, 1, cores=load_cores)  # warms up
+        wrk(server.port, "/p/bench/", options.connections, 1, cores=load_cores)  # warms up
         before = server.cpu_by_thread()
-        many = costs(server, server.port, "/p/bench/", CONNECTIONS, seconds, load_cores)
+        many = costs(server, server.port, "/p/bench/", options.connections, options.seconds, load_cores)
         serving = [after - before.get(name, 0) for name, after in server.cpu_by_thread().items() if loops == 1 or name.startswith("gateway-")]
-        large = costs(server, server.port, "/p/bench/1m", 8, seconds, load_cores)
+        large = costs(server, server.port, "/p/bench/1m", 8, options.seconds, load_cores)
         return row | {key: many[key] for key in ("cpu", "rate", "p50", "p99")} | {"cpu_1m": large["cpu"], "busiest": max(serving) / sum(serving)}
     finally:
         server.close()
@@ -93,6 +92,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--loops", type=int, default=2, help="to compare with one")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--connections", type=int, default=64, help="of the small requests, over all loops")
     parser.add_argument("--seconds", type=int, default=5, help="of each load")
     parser.add_argument("--json", type=pathlib.Path, help="file for all that was measured")
     options = parser.parse_args()
@@ -113,7 +113,7 @@ def main():
             for number in range(1, options.rounds + 1):
                 say(f"round {number} of {options.rounds}")
                 for loops in random.sample(list(results), len(results)):
-                    results[loops].append(measure(dev, loops, options.seconds, gateway_cores, load_cores))
+                    results[loops].append(measure(dev, loops, options, gateway_cores, load_cores))
         finally:
             application.close()
     print(f"{time.strftime('%Y-%m-%d %H:%M')} UTC, {len(cores)} cores{', gateway and load apart' if apart else ', gateway and load on the same'},"
