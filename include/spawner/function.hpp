@@ -25,10 +25,10 @@ class UniqueFunction<R(Args...)> {
     using Callable = std::decay_t<F>;
     if constexpr (fitsInside<Callable>) {
       ::new (static_cast<void*>(&inside_)) Callable(std::forward<F>(callable));
-      kind_ = &Kind::template inside<Callable>;
+      kind_ = &inside<Callable>;
     } else {
       outside_ = new Callable(std::forward<F>(callable));
-      kind_ = &Kind::template outside<Callable>;
+      kind_ = &outside<Callable>;
     }
   }
 
@@ -81,11 +81,11 @@ class UniqueFunction<R(Args...)> {
               [](UniqueFunction& from, UniqueFunction& to) noexcept { to.outside_ = from.outside_; },
               [](UniqueFunction& self) noexcept { delete static_cast<F*>(self.outside_); }};
     }
-    template <class F>
-    static constexpr Kind inside = makeInside<F>();
-    template <class F>
-    static constexpr Kind outside = makeOutside<F>();
   };
+  template <class F>
+  static constexpr Kind inside = Kind::template makeInside<F>();
+  template <class F>
+  static constexpr Kind outside = Kind::template makeOutside<F>();
 
   void take(UniqueFunction& other) noexcept {
     kind_ = std::exchange(other.kind_, nullptr);
