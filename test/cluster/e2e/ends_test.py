@@ -18,6 +18,15 @@ def memory_can_be_limited():
     return os.path.isdir("/sys/fs/cgroup/memory") or "memory" in pathlib.Path("/sys/fs/cgroup/cgroup.controllers").read_text().split()
 
 
+def terminated_for(session):
+    """The reason of the application's end by its pod's status, or None; also when the pod is gone again."""
+    for _, _, pod in reversed(session.world.pods.changes[session.name]):
+        for status in pod.get("status", {}).get("containerStatuses", []):
+            if status["name"] == "app" and "terminated" in status["state"]:
+                return status["state"]["terminated"]["reason"]
+    return None
+
+
 class Ends(Together):
     def end_of(self, session, state, reason, seconds=40):
         """Its end as the object, the API, the Events and the conditions tell it; after it, Pod and Service go within seconds."""
@@ -60,19 +69,30 @@ class Ends(Together):
         self.assertEqual(self.end_of(session, "Failed", "Error")["exitCode"], 7)
         self.assertEqual(session.get().status, 410)
 
-    def out_of_memory(self, session):
-        end = self.end_of(session, "Failed", "OOMKilled")
-        self.assertEqual((end["exitCode"], end["signal"]), (137, 9))
+    def out_of_memory(self, killed):
+        """`killed` gives a session whose application was killed for its memory. containerd learns that beside the exit, by an event of its own; where
+        it is late, seldom and on a busy machine, the kubelet says Error, and so must we. One of three is told as what it was."""
+        for _ in range(3):
+            session = killed()
+            reason = session.wait("the reason by its pod", lambda: terminated_for(session), 40)
+            self.assertIn(reason, ("OOMKilled", "Error"))
+            end = self.end_of(session, "Failed", reason)
+            self.assertEqual((end["exitCode"], end["signal"]), (137, 9))
+            if reason == "OOMKilled":
+                return
+        self.fail("the kubelet said Error for each of three applications that were killed for their memory")
 
     @unittest.skipUnless(memory_can_be_limited(), "no memory controller among the cgroups, so OOMKilled was not tested")
     def test_too_much_memory_at_the_start(self):
-        self.out_of_memory(self.spawn("eat", resources={"limits": {"memory": "64Mi"}}))
+        self.out_of_memory(lambda: self.spawn("eat", resources={"limits": {"memory": "64Mi"}}))
 
     @unittest.skipUnless(memory_can_be_limited(), "no memory controller among the cgroups, so OOMKilled was not tested")
     def test_too_much_memory_while_in_use(self):
-        session = self.spawn("", resources={"limits": {"memory": "64Mi"}}).ready()
-        self.assertEqual(session.get("/eat").status, 502)
-        self.out_of_memory(session)
+        def killed():
+            session = self.spawn("", resources={"limits": {"memory": "64Mi"}}).ready()
+            self.assertEqual(session.get("/eat").status, 502)
+            return session
+        self.out_of_memory(killed)
 
     def test_an_image_that_cannot_be_pulled(self):
         registry = "127.0.0.1:9"  # nobody is there, which is known at once: a name that does not exist may take longer than the limit
