@@ -51,7 +51,7 @@ class UniqueFunction<R(Args...)> {
 
  private:
   template <class F>
-  static constexpr bool fitsInside = sizeof(F) <= 2 * sizeof(void*) &&
+  static constexpr bool fitsInside = sizeof(F) <= 2 * sizeof(void*) &&  // NOLINT(misc-redundant-expression): it is not
                                      alignof(F) <= alignof(void*) && std::is_nothrow_move_constructible_v<F>;
 
   /// What can be done with a callable of one type.
