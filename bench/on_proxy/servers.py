@@ -86,11 +86,12 @@ class Application:
 
 
 def nginx(folder, upstream):
+    # worker_connections: below a sixteenth of it free, nginx closes connections whose request has not come yet.
     port = free_port()
     conf = pathlib.Path(folder) / "nginx.conf"
     conf.write_text(f"""
-daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/nginx.log crit; worker_processes 1; worker_rlimit_nofile 19999;
-events {{ worker_connections 19900; }}
+daemon off; master_process off; pid {folder}/nginx.pid; error_log {folder}/nginx.log crit; worker_processes 1; worker_rlimit_nofile 20000;
+events {{ worker_connections 24000; }}
 http {{
   access_log off; keepalive_requests 1000000000; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
