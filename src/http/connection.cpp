@@ -13,6 +13,8 @@ namespace {
 
 /// What a handler gets of a body at once, so that pauseBody() takes effect soon.
 constexpr std::size_t maxBodyPiece = 16 * 1024;
+/// What a client of HTTP/2 sends first (RFC 9113 §3.4).
+constexpr std::string_view http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 }  // namespace
 
@@ -21,7 +23,8 @@ Connection::Connection(std::shared_ptr<FrontCore> core, Fd socket)
       loop_(core_->loop),
       socket_(std::move(socket)),
       parser_({core_->options.limits.maxHeadBytes, core_->options.limits.maxHeadFields}),
-      since_(loop_.now()) {}
+      since_(loop_.now()),
+      mayBeHttp2_(core_->options.onHttp2 != nullptr) {}
 
 void Connection::start(std::list<std::shared_ptr<Connection>>::iterator place) {
   place_ = place;
@@ -128,7 +131,7 @@ bool Connection::deliver() {
 bool Connection::take() {
   switch (phase_) {
     case Phase::Idle:
-    case Phase::Head: takeHead(); return true;
+    case Phase::Head: return takeHead();
     case Phase::Exchange:
       if (goneDue_ || !bodyFlowing() || body_.done()) return false;
       takeBody();
@@ -146,7 +149,33 @@ bool Connection::take() {
   return false;
 }
 
-void Connection::takeHead() {
+/// The first bytes of a connection that may be one of HTTP/2. True: nothing can be made of them yet, or the connection is given away.
+bool Connection::takePreface() {
+  const std::size_t known = std::min(rest_.size(), http2Preface.size());
+  if (rest_.substr(0, known) != http2Preface.substr(0, known)) {
+    mayBeHttp2_ = false;
+    phase_ = Phase::Idle;
+    return false;
+  }
+  if (known < http2Preface.size()) {
+    if (phase_ == Phase::Idle) since_ = loop_.now();
+    phase_ = Phase::Head;  // its time is limited as a head's is; there is no token, for no request has begun
+    return true;
+  }
+  Upgraded upgraded;
+  upgraded.received = std::string(rest_);
+  upgraded.peer = peer();
+  watch_.cancel();
+  upgraded.socket = std::move(socket_);
+  const auto core = core_;
+  close();
+  core->options.onHttp2(std::move(upgraded));
+  return true;
+}
+
+/// False when more bytes are needed, or nothing is left to take them.
+bool Connection::takeHead() {
+  if (mayBeHttp2_ && takePreface()) return false;
   const HeadFeed fed = parser_.feed(rest_);
   rest_.remove_prefix(fed.consumed);
   if (phase_ == Phase::Idle && (parser_.started() || fed.status != HeadFeed::Status::NeedMore)) {
@@ -157,6 +186,7 @@ void Connection::takeHead() {
   }
   if (fed.status == HeadFeed::Status::Refused) refuse(fed.refusal);
   if (fed.status == HeadFeed::Status::Done) beginExchange(parser_.takeHead());
+  return true;
 }
 
 void Connection::beginExchange(RequestHead head) {

@@ -74,7 +74,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void run(std::string_view fresh);
   bool deliver();
   bool take();
-  void takeHead();
+  bool takeHead();
+  bool takePreface();
   void takeBody();
   void beginExchange(RequestHead head);
   void badBody(const Refusal& refusal);
@@ -114,6 +115,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool running_ = false;    // in run()
   bool scheduled_ = false;  // run() is posted
   bool blocked_ = false;    // the socket takes no more: wait until it is writable
+  bool mayBeHttp2_;         // nothing but the beginning of HTTP/2's preface has come yet
   bool readOff_ = false;    // input came that nobody wants now: it stays in the kernel
   bool flushDue_ = false;
 

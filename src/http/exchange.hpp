@@ -2,6 +2,7 @@
 // Exchange: one request and its answer on a downstream connection, both streamed with back-pressure. What the listening front gives to
 // its handler; the data plane (src/proxy) builds on it, and CallHandler (call.hpp) wraps it for answers in memory.
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -77,8 +78,12 @@ class Exchange {
   /// The answer is complete. The exchange object may be destroyed right after; the front flushes what is left. Fewer bytes than announced:
   /// abort().
   virtual void finish() = 0;
+  /// Fields behind the body, before finish(). HTTP/2 only: dropped on HTTP/1.1 (docs/decisions/0034).
+  virtual void sendTrailers(const Headers&) {}
   /// Breaks the connection off, so that the client sees an error and never a clean end.
   virtual void abort() = 0;
+  /// HTTP/2 only: abort() with this error code (RFC 9113 §7), whatever was sent. False on HTTP/1.1: nothing has happened.
+  virtual bool reset(std::uint32_t) { return false; }
 
   /// True when nothing that is sent gets anywhere any more: the client is gone, a limit was passed, or the exchange is finished.
   [[nodiscard]] virtual bool over() const { return false; }

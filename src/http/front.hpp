@@ -36,7 +36,10 @@ struct FrontOptions {
   FrontLimits limits;
   /// Called at the first byte of a request head; its result lives until the last byte of the answer or of the upgraded connection. May be
   /// empty.
-  std::function<std::unique_ptr<ExchangeToken>()> makeToken;
+  std::function<std::unique_ptr<ExchangeToken>()> makeToken = {};
+  /// Takes connections that begin with HTTP/2's preface (RFC 9113 §3.4), with the preface in `received`, without a token. Empty: such a
+  /// connection is answered 400.
+  std::function<void(Upgraded)> onHttp2 = {};
 };
 
 class FrontImpl;

@@ -1,0 +1,86 @@
+// ServerConnection: what exchanges ask of it: bodies, answers, resets. Nothing happens once their stream is over.
+#include "http/router.hpp"
+#include "http2/convert.hpp"
+#include "http2/server_connection.hpp"
+
+namespace spawner::http2 {
+
+void ServerConnection::startBody(const StreamPtr& stream) {
+  stream->bodyStarted = true;
+  makeDue(stream);
+}
+
+void ServerConnection::resumeBody(const StreamPtr& stream) {
+  stream->bodyPaused = false;
+  makeDue(stream);
+}
+
+/// An answer of our own.
+void ServerConnection::answer(const StreamPtr& stream, const http::Refusal& refusal) {
+  ++core_->stats.refused;
+  http::Response problem = http::problem(refusal.status, refusal.reason, refusal.detail);
+  http::ResponseHead head;
+  head.status = problem.status;
+  head.headers = std::move(problem.headers);
+  head.framing = http::Framing::Length;
+  head.contentLength = problem.body.size();
+  sendHead(stream, head);
+  sendBody(stream, problem.body);
+  finish(stream, std::nullopt);
+}
+
+void ServerConnection::sendInterim(const StreamPtr& stream, const http::ResponseHead& head) {
+  if (stream->closed || stream->finished || stream->headSent) return;
+  if (const auto fields = answerFields(head)) session_.interim(stream->id, *fields);
+  schedule();
+}
+
+void ServerConnection::sendHead(const StreamPtr& stream, const http::ResponseHead& head) {
+  if (stream->closed || stream->finished || stream->headSent) return;
+  stream->headSent = true;
+  auto fields = answerFields(head, stream->headRequest);
+  if (!fields) {
+    stream->bodyless = true;
+    session_.answer(stream->id, {{":status", "500"}}, true);
+    stream->goneDue = true;
+    return makeDue(stream);
+  }
+  stream->bodyless = head.framing == http::Framing::None || stream->headRequest || head.status == 204 || head.status == 304;
+  stream->answerHasLength = head.framing == http::Framing::Length && !stream->bodyless;
+  stream->answerLeft = stream->answerHasLength ? head.contentLength : 0;
+  session_.answer(stream->id, *fields, stream->bodyless);
+  schedule();
+}
+
+void ServerConnection::sendBody(const StreamPtr& stream, std::string_view bytes) {
+  if (stream->closed || stream->finished || bytes.empty()) return;
+  if (!stream->headSent || (stream->answerHasLength && bytes.size() > stream->answerLeft))
+    return session_.reset(stream->id, internalError);  // the handler's mistake (or an upstream's): never a wrong body
+  if (stream->bodyless) return;
+  if (session_.unsent(stream->id) > (core_ ? core_->options.maxUnsentBytes : 0)) return session_.reset(stream->id, cancel);
+  if (stream->answerHasLength) stream->answerLeft -= bytes.size();
+  session_.send(stream->id, bytes);
+  schedule();
+}
+
+void ServerConnection::finish(const StreamPtr& stream, std::optional<Fields> trailers) {
+  if (stream->closed || stream->finished) return;
+  if (!stream->headSent) {
+    stream->headSent = stream->finished = true;
+    session_.answer(stream->id, {{":status", "500"}}, true);
+    return schedule();
+  }
+  if (stream->answerLeft > 0) return reset(stream, internalError);
+  stream->finished = true;
+  if (!stream->bodyless) session_.end(stream->id, std::move(trailers));
+  schedule();
+}
+
+void ServerConnection::reset(const StreamPtr& stream, std::uint32_t errorCode) {
+  if (stream->closed || stream->finished) return;
+  stream->finished = true;
+  session_.reset(stream->id, errorCode);
+  schedule();
+}
+
+}  // namespace spawner::http2

@@ -1,0 +1,281 @@
+// Server over loopback sockets: what counts as use, lifetimes, and limits. The client is a Session carried by the same loop.
+#include "http2/server.hpp"
+#include "http/front_fixture.hpp"
+#include "http2/session_fixture.hpp"
+
+namespace spawner::http2 {
+namespace {
+
+using namespace std::chrono_literals;
+using http::Exchange;
+using http::testing::CountedToken;
+using testing::Recorder;
+
+/// A client of HTTP/2 on a raw one.
+struct Http2Client {
+  Http2Client(Reactor& loop, std::uint16_t port, SessionLimits limits = {})
+      : raw(loop, port), session(Session::Side::Client, testing::loaded(limits), seen), loop_(loop) {}
+  void carry() {
+    for (std::string_view piece = session.output(); !piece.empty(); piece = session.output()) raw.send(piece);
+    const std::string got = std::exchange(raw.received, {});
+    if (!got.empty()) (void)session.receive(got, loop_.now());
+    for (std::string_view piece = session.output(); !piece.empty(); piece = session.output()) raw.send(piece);
+  }
+  StreamId request(const std::string& method = "GET", bool end = true) {
+    const StreamId id = session.request({{":method", method}, {":scheme", "http"}, {":authority", "a.example"}, {":path", "/x"}}, end);
+    carry();
+    return id;
+  }
+  void waitFor(const std::string& what, const std::function<bool()>& predicate) {
+    test::waitFor(loop_, what, [&] {
+      carry();
+      return predicate();
+    });
+  }
+  Recorder::Stream& at(StreamId id) { return seen.streams[id]; }
+
+  http::testing::Client raw;
+  Recorder seen;
+  Session session;
+
+ private:
+  Reactor& loop_;
+};
+
+http::ResponseHead streamed() {
+  http::ResponseHead head;
+  head.framing = http::Framing::Chunked;
+  return head;
+}
+
+struct ServerFixture {
+  Reactor loop;
+  http::testing::TokenCount tokens;
+  std::vector<std::unique_ptr<Exchange>> exchanges;
+  int gone = 0;
+  std::unique_ptr<Server> server;
+  std::unique_ptr<http::Front> front;
+
+  void start(ServerOptions options = {}, Server::Handler handler = nullptr) {
+    REQUIRE(loadNghttp2());
+    if (!handler)
+      handler = [this](std::unique_ptr<Exchange> exchange) {
+        exchange->onGone([this] { ++gone; });
+        exchanges.push_back(std::move(exchange));
+      };
+    const auto makeToken = [this] { return std::make_unique<CountedToken>(tokens); };
+    options.makeToken = makeToken;
+    server = std::make_unique<Server>(loop, handler, std::move(options));
+    http::FrontOptions frontOptions;
+    frontOptions.makeToken = makeToken;
+    frontOptions.onHttp2 = [this](http::Upgraded connection) { server->adopt(std::move(connection)); };
+    front = std::make_unique<http::Front>(loop, std::move(handler), std::move(frontOptions));
+    REQUIRE(front->listen(SocketAddress::parse("127.0.0.1:0").value()));
+  }
+  Exchange& exchange(Http2Client& client, std::size_t index = 0) {
+    client.waitFor("an exchange", [&] { return exchanges.size() > index; });
+    return *exchanges[index];
+  }
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(ServerFixture, "http2: a stream is a use, a connection is none", "[integration]") {
+  start();
+  http::testing::Client pieces(loop, front->port());
+  pieces.send("PRI * HTTP/2.0\r\n");
+  test::turns(loop, 5);
+  CHECK(tokens.made == 0);
+  CHECK(front->hasUnreadInput());
+  pieces.close();
+
+  Http2Client client(loop, front->port());
+  client.carry();
+  client.waitFor("the server's settings", [&] { return client.seen.settings > 0; });
+  CHECK(tokens.made == 0);
+  const StreamId one = client.request(), two = client.request("POST", false);
+  exchange(client, 1);
+  CHECK(tokens.alive == 2);
+  CHECK(server->stats().openStreams == 2);
+  http::testing::answerText(*exchanges[0], "done");
+  client.waitFor("the answer", [&] { return client.at(one).closed.has_value(); });
+  CHECK(client.at(one).data == "done");
+  CHECK(tokens.alive == 1);
+  client.session.reset(two, cancel);
+  client.waitFor("the end of use", [&] { return tokens.alive == 0; });
+  CHECK(gone == 1);
+  CHECK(exchanges[1]->over());
+  CHECK(server->stats().connections == 1);
+  CHECK_FALSE(server->hasUnreadInput());
+  client.session.request({{":method", "GET"}, {":scheme", "http"}, {":authority", "a"}, {":path", "/"}}, true);
+  client.carry();
+  bool unread = false;
+  for (int i = 0; i < 1'000'000 && !unread; ++i) unread = server->hasUnreadInput();  // no turn of the loop: what a sweep must see
+  CHECK(unread);
+}
+
+TEST_CASE_METHOD(ServerFixture, "http2: HTTP/1.1 on the same port is as ever", "[integration]") {
+  start();
+  http::testing::Client client(loop, front->port());
+  client.send("PR");
+  test::turns(loop, 5);
+  client.send("OPFIND / HTTP/1.1\r\nHost: a\r\n\r\n");
+  test::waitFor(loop, "the exchange", [&] { return exchanges.size() == 1; });
+  CHECK(exchanges[0]->head().method == "PROPFIND");
+  CHECK(tokens.made == 1);
+  CHECK_FALSE(exchanges[0]->reset(cancel));
+  http::testing::answerText(*exchanges[0], "one");
+  client.waitFor("one");
+}
+
+TEST_CASE_METHOD(ServerFixture, "http2: bodies pass both ways, and a paused one holds its client back", "[integration]") {
+  ServerOptions options;
+  options.session.streamWindow = 70'000;
+  start(std::move(options));
+  Http2Client client(loop, front->port());
+  const StreamId id = client.request("POST", false);
+  Exchange& one = exchange(client);
+  std::string body;
+  bool ended = false;
+  one.readBody(
+      [&](std::string_view bytes) {
+        body += bytes;
+        one.pauseBody();
+      },
+      [&] { ended = true; });
+  client.session.send(id, std::string(200'000, 'b'));
+  client.session.end(id);
+  client.waitFor("a first piece", [&] { return !body.empty(); });
+  for (int i = 0; i < 20; ++i) {
+    client.carry();
+    test::turns(loop, 2);
+  }
+  CHECK(body.size() <= 16 * 1024);
+  CHECK(client.session.sent(id) <= 70'000 + 16 * 1024);
+  int drained = 0;
+  one.onDrained([&] { ++drained; });
+  client.waitFor("the rest", [&] {
+    one.resumeBody();
+    return ended;
+  });
+  CHECK(body.size() == 200'000);
+  one.sendHead(streamed());
+  one.sendBody(std::string(100'000, 'a'));
+  CHECK(one.unsent() == 100'000);
+  client.waitFor("what the window lets through", [&] { return client.at(id).data.size() >= 65'535; });
+  client.session.consumed(id, client.at(id).data.size());
+  client.waitFor("all of it", [&] { return drained == 1; });
+  http::Headers trailers;
+  trailers.add("grpc-status", "0");
+  trailers.add("connection", "close");
+  one.sendTrailers(trailers);
+  one.finish();
+  client.waitFor("the trailers", [&] { return client.at(id).closed.has_value(); });
+  CHECK(client.at(id).data.size() == 100'000);
+  CHECK(client.at(id).trailers == std::map<std::string, std::string>{{"grpc-status", "0"}});
+}
+
+TEST_CASE_METHOD(ServerFixture, "http2: whoever lets go of an exchange first, the other is told", "[integration]") {
+  start();
+  auto client = std::make_unique<Http2Client>(loop, front->port());
+  const StreamId dropped = client->request(), cut = client->request(), coded = client->request(), late = client->request();
+  exchange(*client, 3);
+  exchanges[0].reset();
+  exchanges[1]->sendHead({});
+  exchanges[1]->abort();
+  CHECK(exchanges[2]->reset(enhanceYourCalm));
+  client->waitFor("the ends", [&] { return client->at(dropped).closed && client->at(cut).closed && client->at(coded).closed; });
+  CHECK(client->at(dropped).heads.at(0).status == 500);
+  CHECK(client->at(coded).closed == enhanceYourCalm);
+  CHECK(tokens.alive == 1);
+  exchanges[3]->sendHead(streamed());
+  client->waitFor("the head", [&] { return !client->at(late).heads.empty(); });
+  SECTION("the client closes") {
+    client->raw.close();
+    test::waitFor(loop, "the exchange to be told", [&] { return gone == 1; });
+  }
+  SECTION("the server is destroyed, and the exchange lives on") {
+    server.reset();
+    test::waitFor(loop, "the exchange to be told", [&] { return gone == 1; });
+  }
+  CHECK(exchanges[3]->over());
+  CHECK(tokens.alive == 0);
+  exchanges[3]->sendBody("nobody hears this");
+  exchanges[3]->finish();
+  exchanges.clear();
+}
+
+TEST_CASE_METHOD(ServerFixture, "http2: a handler may destroy the server", "[integration]") {
+  start({}, [this](std::unique_ptr<Exchange> exchange) {
+    exchanges.push_back(std::move(exchange));
+    server.reset();
+  });
+  Http2Client client(loop, front->port());
+  client.request();
+  client.request();
+  client.waitFor("the handler", [&] { return !exchanges.empty(); });
+  test::turns(loop, 5);
+  CHECK(exchanges.size() == 1);
+  CHECK(exchanges[0]->over());
+  CHECK(tokens.alive == 0);
+}
+
+TEST_CASE_METHOD(ServerFixture, "http2: drain says GOAWAY, waits for what is in flight, and for nothing else", "[integration]") {
+  start();
+  Http2Client busy(loop, front->port()), idle(loop, front->port());
+  idle.carry();
+  idle.waitFor("the server's settings", [&] { return idle.seen.settings > 0; });
+  const StreamId id = busy.request();
+  exchange(busy);
+  bool drained = false;
+  server->drain([&] { drained = true; });
+  idle.waitFor("GOAWAY and the end", [&] { return idle.seen.goaways > 0 && idle.raw.closed; });
+  busy.waitFor("GOAWAY", [&] { return busy.seen.goaways > 1; });
+  CHECK_FALSE(drained);
+  http::testing::answerText(*exchanges[0], "late");
+  busy.waitFor("the answer and the end", [&] { return busy.at(id).data == "late" && busy.raw.closed; });
+  test::waitFor(loop, "the drain's end", [&] { return drained; });
+  Http2Client after(loop, front->port());
+  after.carry();
+  after.waitFor("the end of a late one", [&] { return after.raw.closed; });
+  CHECK(tokens.alive == 0);
+}
+
+TEST_CASE_METHOD(ServerFixture, "http2: limits of time and number", "[integration]") {
+  ServerOptions options;
+  options.maxConnections = 1;
+  options.headTimeout = 100ms;
+  options.keepAliveTimeout = 200ms;
+  options.writeTimeout = 100ms;
+  start(std::move(options));
+  Http2Client client(loop, front->port());
+  client.carry();
+  SECTION("a further connection is sent away") {
+    client.waitFor("the server's settings", [&] { return client.seen.settings > 0; });
+    Http2Client other(loop, front->port());
+    other.carry();
+    other.waitFor("GOAWAY and the end", [&] { return other.seen.goaways == 1 && other.raw.closed; });
+  }
+  SECTION("without a stream: the end in time") {
+    client.waitFor("GOAWAY and the end", [&] { return client.seen.goaways > 0 && client.raw.closed; });
+    CHECK(server->stats().brokenOff == 0);
+  }
+  SECTION("a head that does not end is no use for long") {
+    client.waitFor("the server's settings", [&] { return client.seen.settings > 0; });
+    client.raw.send(std::string("\0\0\x01\x01\0\0\0\0\x01\x82", 10));
+    test::waitFor(loop, "the use", [&] { return tokens.alive == 1; });
+    test::waitFor(loop, "the end of the use", [&] { return tokens.alive == 0; });
+    CHECK(server->stats().brokenOff == 1);
+  }
+  SECTION("a window that stays shut ends its stream") {
+    const StreamId id = client.request();
+    exchange(client).sendHead(streamed());
+    exchanges[0]->sendBody(std::string(400'000, 'x'));
+    client.waitFor("the reset", [&] { return client.at(id).closed == cancel; });
+    CHECK(client.at(id).data.size() < 400'000);
+    CHECK(gone == 1);
+    CHECK(tokens.alive == 0);
+  }
+}
+
+}  // namespace spawner::http2
