@@ -72,8 +72,9 @@ http::ResponseHead responseHead(Head head) {
 Result<Fields> answerFields(const http::ResponseHead& head, bool headRequest) {
   Fields fields = {{":status", std::to_string(head.status)}};
   fields.reserve(head.headers.fields().size() + 2);
+  const http::HopByHop hopByHop(head.headers);
   for (const auto& [name, value] : head.headers.fields()) {
-    if (http::isHopByHop(name, head.headers) || equalsIgnoreCase(name, "Content-Length")) continue;
+    if (hopByHop.has(name) || equalsIgnoreCase(name, "Content-Length")) continue;
     if (auto good = append(fields, name, value); !good) return good.error();
   }
   const bool noBody = head.status < 200 || head.status == 204;
@@ -88,8 +89,9 @@ Result<Fields> answerFields(const http::ResponseHead& head, bool headRequest) {
 
 Fields trailerFields(const http::Headers& trailers) {
   Fields fields;
+  const http::HopByHop hopByHop(trailers);
   for (const auto& [name, value] : trailers.fields()) {
-    if (http::isHopByHop(name, trailers) || equalsIgnoreCase(name, "Content-Length") || equalsIgnoreCase(name, "Host")) continue;
+    if (hopByHop.has(name) || equalsIgnoreCase(name, "Content-Length") || equalsIgnoreCase(name, "Host")) continue;
     if (http::isToken(name) && http::isFieldValue(value)) fields.emplace_back(lower(name), value);
   }
   return fields;

@@ -65,7 +65,14 @@ bool isOurs(const http::RequestHead& head, std::string_view name, const RequestE
   return head.minorVersion == 0 && equalsIgnoreCase(name, "Expect");
 }
 
-void writeForwarded(http::HeadWriter& out, const http::RequestHead& head, std::string_view peer, const RequestEdit& edit) {
+/// Gathers what a HeadWriter would write.
+struct FieldList {
+  std::vector<http::Headers::Field> fields = {};
+  void field(std::string_view name, std::string_view value) { fields.emplace_back(name, value); }
+};
+
+template <class Out>
+void writeForwarded(Out& out, const http::RequestHead& head, std::string_view peer, const RequestEdit& edit) {
   const auto mayWrite = [&](std::string_view name) { return !isSet(edit, name) && !contains(edit.remove, name); };
   const auto absent = [&](std::string_view name) { return !edit.trustForwarded || !head.headers.has(name); };
   std::string chain = edit.trustForwarded ? joined(head.headers, forwardedFor) : std::string();
@@ -78,6 +85,19 @@ void writeForwarded(http::HeadWriter& out, const http::RequestHead& head, std::s
   if (absent(forwardedHost) && mayWrite(forwardedHost) && !head.host().empty()) out.field(forwardedHost, head.host());
   if (!edit.forwardedPrefix.empty() && absent(forwardedPrefix) && mayWrite(forwardedPrefix))
     out.field(forwardedPrefix, edit.forwardedPrefix);
+}
+
+/// Host, what ends not at this hop, and X-Forwarded-*.
+template <class Out>
+void writeFields(Out& out, const http::RequestHead& head, std::string_view peer, std::string_view upstream, const RequestEdit& edit) {
+  if (!isSet(edit, "Host")) out.field("Host", head.host().empty() ? upstream : head.host());
+  const http::HopByHop hopByHop(head.headers);
+  for (const auto& [name, value] : head.headers.fields()) {
+    if (equalsIgnoreCase(name, "Content-Length") || hopByHop.has(name) || isOurs(head, name, edit)) continue;
+    out.field(name, value);
+  }
+  writeForwarded(out, head, peer, edit);
+  for (const auto& [name, value] : edit.set) out.field(name, value);
 }
 
 void writeFraming(http::HeadWriter& out, const http::RequestHead& head) {
@@ -95,17 +115,19 @@ Result<std::string> upstreamHead(const http::RequestHead& head, std::string_view
   bytes.reserve(512);
   http::HeadWriter out(bytes);
   out.requestLine(head.method, edit.target.empty() ? originForm(head) : edit.target);
-  if (!isSet(edit, "Host")) out.field("Host", head.host().empty() ? upstream : head.host());
-  const http::HopByHop hopByHop(head.headers);
-  for (const auto& [name, value] : head.headers.fields()) {
-    if (equalsIgnoreCase(name, "Content-Length") || hopByHop.has(name) || isOurs(head, name, edit)) continue;
-    out.field(name, value);
-  }
-  writeForwarded(out, head, peer, edit);
-  for (const auto& [name, value] : edit.set) out.field(name, value);
+  writeFields(out, head, peer, upstream, edit);
   writeFraming(out, head);
   if (auto sound = out.finish(); !sound) return sound.error().in("request for " + std::string(upstream));
   return bytes;
+}
+
+UpstreamRequest upstreamRequest(const http::RequestHead& head, std::string_view peer, std::string_view upstream, const RequestEdit& edit) {
+  FieldList list;
+  writeFields(list, head, peer, upstream, edit);
+  if (head.framing == http::Framing::Length) list.field("Content-Length", std::to_string(head.contentLength));
+  // RFC 9113 §8.2.2: the one hop-by-hop field that HTTP/2 knows, with its one value. gRPC servers insist on it.
+  if (head.headers.hasToken("TE", "trailers")) list.field("TE", "trailers");
+  return {.target = edit.target.empty() ? originForm(head) : edit.target, .fields = std::move(list.fields)};
 }
 
 bool isIdempotent(std::string_view method) {

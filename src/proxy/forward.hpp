@@ -32,6 +32,12 @@ struct RequestEdit {
 /// fields gone, X-Forwarded-* set, the body's framing, and for an upgrade `Connection: Upgrade` and the Upgrade field. peer: the client's
 /// "address:port". upstream: the Host for a request without one. InvalidArgument: an edit holds what no head may.
 Result<std::string> upstreamHead(const http::RequestHead& head, std::string_view peer, std::string_view upstream, const RequestEdit& edit);
+/// The same for HTTP/2: target, and fields without those of a connection.
+struct UpstreamRequest {
+  std::string target;
+  std::vector<http::Headers::Field> fields;
+};
+UpstreamRequest upstreamRequest(const http::RequestHead& head, std::string_view peer, std::string_view upstream, const RequestEdit& edit);
 /// True for methods that may be sent twice: RFC 9110 §9.2.2.
 bool isIdempotent(std::string_view method);
 /// How long the upstream says it keeps an idle connection: `Keep-Alive: timeout=5`; a second less, for what is under way. Duration::max()

@@ -11,7 +11,51 @@ http::Response ownAnswer(int status, std::string_view reason, std::string_view d
   return response;
 }
 
+namespace {
+
+constexpr std::size_t maxGrpcMessage = 1024;
+
+/// The nearest status code of gRPC.
+int grpcStatus(int httpStatus) {
+  switch (httpStatus) {
+    case 401: return 16;  // UNAUTHENTICATED
+    case 403: return 7;   // PERMISSION_DENIED
+    case 404:
+    case 410: return 5;  // NOT_FOUND
+    case 405:
+    case 501: return 12;  // UNIMPLEMENTED
+    case 429:
+    case 502:
+    case 503:
+    case 504: return 14;                        // UNAVAILABLE
+    default: return httpStatus < 500 ? 13 : 2;  // INTERNAL, UNKNOWN
+  }
+}
+
+/// A failure as a gRPC client reads it: HTTP 200 and "trailers only"; the message is the problem's body, percent-encoded.
+http::ResponseHead grpcHead(const http::Response& response) {
+  http::ResponseHead head;
+  head.headers = response.headers;
+  head.headers.set("Content-Type", "application/grpc");
+  head.headers.add("grpc-status", std::to_string(grpcStatus(response.status)));
+  std::string message;
+  for (const char c : std::string_view(response.body).substr(0, maxGrpcMessage)) {
+    if (c >= ' ' && c < 0x7f && c != '%')
+      message += c;
+    else
+      message += http::percentEncode({&c, 1});
+  }
+  head.headers.add("grpc-message", message);
+  return head;
+}
+
+}  // namespace
+
 void respond(std::unique_ptr<http::Exchange> exchange, http::Response response) {
+  if (response.status >= 400 && exchange->head().headers.get("Content-Type").starts_with("application/grpc")) {
+    exchange->sendHead(grpcHead(response));
+    return exchange->finish();
+  }
   const bool hasBody = response.status >= 200 && response.status != 204 && response.status != 304;
   http::ResponseHead head;
   head.status = response.status;

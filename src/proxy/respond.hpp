@@ -11,7 +11,7 @@ namespace spawner::proxy {
 /// An answer of the data plane itself: problem+json with names::reasonHeader.
 http::Response ownAnswer(int status, std::string_view reason, std::string_view detail);
 
-/// Sends the answer (to HEAD without its body) and finishes the exchange.
+/// Sends the answer (to HEAD without its body) and finishes the exchange. To a gRPC request a failure is told in gRPC's way.
 void respond(std::unique_ptr<http::Exchange> exchange, http::Response response);
 
 }  // namespace spawner::proxy

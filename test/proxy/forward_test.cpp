@@ -38,6 +38,27 @@ TEST_CASE("a plain request is HTTP/1.1 with its Host and the forwarded fields") 
   CHECK_FALSE(hasField(head, "Connection"));
 }
 
+TEST_CASE("a request for HTTP/2 has the same fields, without those of a connection") {
+  http::RequestHead head = get("http://other.org/a?b");
+  head.headers.add("Connection", "close, X-Hop");
+  head.headers.add("X-Hop", "1");
+  head.headers.add("TE", "trailers, deflate");
+  head.headers.add("X-Forwarded-For", "198.51.100.1");
+  head.framing = Framing::Length;
+  head.contentLength = 7;
+  using Field = http::Headers::Field;
+  const UpstreamRequest request = upstreamRequest(head, "192.0.2.7:1234", "127.0.0.1:8080", {.trustForwarded = true});
+  CHECK(request.target == "/a?b");
+  CHECK(request.fields == std::vector<Field>{{"Host", "other.org"},
+                                             {"X-Forwarded-For", "198.51.100.1, 192.0.2.7"},
+                                             {"X-Forwarded-Proto", "http"},
+                                             {"X-Forwarded-Host", "other.org"},
+                                             {"Content-Length", "7"},
+                                             {"TE", "trailers"}});
+  CHECK(upstreamRequest(get(), "unix", "127.0.0.1:8080", {.target = "/t", .set = {{"Host", "set"}}}).fields[0] ==
+        Field{"X-Forwarded-Proto", "http"});
+}
+
 TEST_CASE("fields of one hop stay behind, also those that Connection names") {
   auto head = get();
   for (const char* name : {"Keep-Alive", "Proxy-Connection", "TE", "Trailer", "X-Secret-Hop", "Upgrade"}) head.headers.add(name, "v");
