@@ -7,6 +7,7 @@
 #include "base/crypto.hpp"
 #include "base/text.hpp"
 #include "spawner/names.hpp"
+#include "spawner/upstream_protocol.hpp"
 
 namespace spawner::backend {
 namespace {
@@ -105,6 +106,8 @@ Json sidecarContainer(const Slab& slab, const PodOptions& options) {
   const SidecarPorts ports = sidecarPorts(slab.spec);
   Json args = {"--serve-port=" + std::to_string(ports.serve), "--upstream-port=" + std::to_string(slab.spec.httpPort),
                "--admin-port=" + std::to_string(ports.admin), "--local-port=" + std::to_string(ports.local)};
+  if (const auto it = slab.meta.annotations.find(std::string(names::upstreamProtocolAnnotation)); it != slab.meta.annotations.end())
+    args.push_back("--upstream-protocol=" + it->second);
   for (const std::string& key : options.adminKeys) args.push_back("--admin-key=" + key);
   Json env = Json::array();
   for (const auto& [name, value] : options.sidecarEnv) env.push_back({{"name", name}, {"value", value}});

@@ -8,6 +8,7 @@
 #include "backend/derive.hpp"
 #include "base/text.hpp"
 #include "spawner/names.hpp"
+#include "spawner/upstream_protocol.hpp"
 
 namespace spawner::backend {
 namespace {
@@ -77,6 +78,9 @@ class Checker {
     if (slab_.spec.httpPort == 0) return invalid("spec.httpPort is 0: give the port that the application listens on, 1 to 65535");
     if (slab_.spec.httpPort == names::servePort)
       return invalid("spec.httpPort is 9090, which is the sidecar's: let the application listen on another port");
+    const auto protocol = slab_.meta.annotations.find(std::string(names::upstreamProtocolAnnotation));
+    if (protocol != slab_.meta.annotations.end() && protocol->second != names::http1Protocol && protocol->second != names::h2cProtocol)
+      return invalid("the annotation " + std::string(names::upstreamProtocolAnnotation) + " must be http1 or h2c");
     spec_ = Json::parse(slab_.spec.templateJson, nullptr, /*allow_exceptions=*/false);
     if (!spec_.is_object()) return invalid("spec.template is missing or not an object: give a part of a pod spec with containers");
     if (auto refusal = checkContainers()) return refusal;

@@ -34,6 +34,19 @@ struct ServerStats {
   std::uint64_t floods = 0;        // connections ended with ENHANCE_YOUR_CALM or for answers nobody reads
   std::uint64_t brokenOff = 0;     // connections ended for breaking the protocol
   std::size_t connections = 0, openStreams = 0;
+
+  /// The sum of both.
+  void add(const ServerStats& other) {
+    accepted += other.accepted;
+    streams += other.streams;
+    refused += other.refused;
+    clientResets += other.clientResets;
+    floods += other.floods;
+    brokenOff += other.brokenOff;
+    connections += other.connections;
+    openStreams += other.openStreams;
+  }
+  bool operator==(const ServerStats&) const = default;
 };
 
 struct ServerCore;

@@ -132,6 +132,10 @@ TEST_CASE("the sidecar, native and as a container") {
   for (const char* arg :
        {"--serve-port=9090", "--upstream-port=8080", "--admin-port=9091", "--local-port=9092", "--admin-key=a1b2c3d4:cHVibGlj"})
     CHECK(hasArg(sidecar, arg));
+  CHECK_FALSE(hasArg(sidecar, "--upstream-protocol=h2c"));
+  Slab speaks = slab;
+  speaks.meta.annotations["spawner.dev/upstream-protocol"] = "h2c";
+  CHECK(hasArg(pod(speaks, o)["spec"]["initContainers"][0], "--upstream-protocol=h2c"));
   CHECK(envOf(sidecar, "LOG_LEVEL")["value"] == "debug");
   CHECK(envOf(sidecar, "SPAWNER_POD_UID")["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.uid");
   const json& security = sidecar["securityContext"];

@@ -70,6 +70,18 @@ TEST_CASE("what no application can be is refused with what to do") {
   CHECK_THAT(refusal->message, Catch::Contains(row.text));
 }
 
+TEST_CASE("what the application speaks is one of two") {
+  Slab slab = sampleSlab();
+  for (const char* good : {"http1", "h2c"}) {
+    slab.meta.annotations["spawner.dev/upstream-protocol"] = good;
+    CHECK_FALSE(validate(slab, {}));
+  }
+  slab.meta.annotations["spawner.dev/upstream-protocol"] = "h2c --insecure-admin";
+  const auto refusal = validate(slab, {});
+  REQUIRE(refusal);
+  CHECK_THAT(refusal->message, Catch::Contains("http1 or h2c"));
+}
+
 TEST_CASE("32 containers are the most") {
   const auto with = [](int n) {
     Slab slab = sampleSlab();

@@ -23,7 +23,7 @@ class SidecarProcess(unittest.TestCase):
                 process.kill()
                 process.wait(10)
         self.assertIn("libcrypto", maps)  # the signatures of commands
-        for library in ("libcurl", "libssl", "libgnutls", "libkrb5"):
+        for library in ("libcurl", "libssl", "libgnutls", "libkrb5", "libnghttp2"):
             self.assertNotIn(library, maps)
 
 

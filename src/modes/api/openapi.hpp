@@ -67,6 +67,7 @@ inline constexpr std::string_view openapi = R"json({
         "gracePeriodSeconds": {"type": "integer", "minimum": 0, "nullable": true, "description": "Ended after this long without a connection; default 300"},
         "startupTimeoutSeconds": {"type": "integer", "minimum": 1, "nullable": true},
         "maxLifetimeSeconds": {"type": "integer", "minimum": 1, "nullable": true},
+        "upstreamProtocol": {"type": "string", "enum": ["http1", "h2c"], "nullable": true, "description": "What the application speaks: h2c is HTTP/2 without TLS (gRPC); default http1"},
         "labels": {"type": "object", "additionalProperties": {"type": "string"}, "nullable": true},
         "resources": {"type": "object", "nullable": true, "properties": {"limits": {"type": "object"}, "requests": {"type": "object"}}}}},
       "Spawned": {"type": "object", "properties": {

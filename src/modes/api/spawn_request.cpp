@@ -11,6 +11,7 @@
 #include "base/crypto.hpp"
 #include "base/text.hpp"
 #include "modes/api/label_syntax.hpp"
+#include "spawner/upstream_protocol.hpp"
 
 namespace spawner::api {
 
@@ -84,6 +85,12 @@ Result<void> readPort(const Json& value, SpawnParameters& out) {
   return {};
 }
 
+Result<void> readProtocol(const Json& value, SpawnParameters& out) {
+  if (value != names::http1Protocol && value != names::h2cProtocol) return invalid("upstreamProtocol must be \"http1\" or \"h2c\"");
+  out.annotations[std::string(names::upstreamProtocolAnnotation)] = value.get<std::string>();
+  return {};
+}
+
 Result<void> readEnv(const Json& value, SpawnParameters& out) {
   if (auto read = readStrings(value, "env", out.env); !read) return read;
   for (const auto& [name, text] : out.env) {
@@ -137,13 +144,14 @@ struct Field {
   std::string_view name;
   Result<void> (*read)(const Json& value, SpawnParameters& out);
 };
-constexpr std::array<Field, 8> fields = {{
+constexpr std::array<Field, 9> fields = {{
     {"image", readImage},               // (original) required
     {"port", readPort},                 // (original)
     {"env", readEnv},                   // (original)
     {"gracePeriodSeconds", readGrace},  // (original)
     {"startupTimeoutSeconds", readStartupTimeout},
     {"maxLifetimeSeconds", readMaxLifetime},
+    {"upstreamProtocol", readProtocol},
     {"labels", readLabels},
     {"resources", readResources},
 }};

@@ -25,6 +25,7 @@ void addOptions(role::CommandLine& line, Options& o) {
   line.text("--landing-image", o.landingImage, "", "Image that the button of the landing page spawns; default: the first --image");
   line.text("--landing-title", o.landingTitle, "", "Text of that button");
   line.text("--roles", o.roles, "", "Roles to run inside: all, none, or a list of controller,sweeper,api,gateway");
+  line.flag("--h2c", o.h2c, "", "The gateway speaks HTTP/2 without TLS too: for gRPC to <name>.localhost");
   line.number("--max-sessions", o.maxSessions, "", "Sessions at once; more wait", {1, 100'000});
   line.number("--stop-seconds", o.stopSeconds, "", "What backends get to end after Ctrl-C", {0, 3600});
   line.choice("--log-level", o.logLevel, "", "Of the roles' log files", {"debug", "info", "warn", "error"});

@@ -94,6 +94,7 @@ Result<void> DevRoles::startGateway(const Options& options, const std::string& a
   auto address = SocketAddress::parse(options.listen);
   if (!address) return address.error().in("--listen");
   gateway::Options of;
+  of.h2c = options.h2c;
   of.listen = options.listen;
   of.apiUpstream = apiSocket;
   of.domains = options.domains;

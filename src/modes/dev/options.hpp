@@ -24,6 +24,7 @@ struct Options {
   std::string landingTitle = "New session";
   std::string roles = "all";  // --roles all|none, or a list of controller,sweeper,api,gateway
   std::string logLevel = "info";
+  bool h2c = false;                  // --h2c, of the gateway
   std::uint32_t maxSessions = 1000;  // --max-sessions: pods at once
   std::uint32_t stopSeconds = 3;     // --stop-seconds: what backends get to end after Ctrl-C
 };

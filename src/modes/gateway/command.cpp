@@ -34,10 +34,15 @@ void addOptions(role::CommandLine& line, Options& o) {
   line.number("--pool-size-per-session", o.poolSizePerSession, "SPAWNER_POOL_SIZE_PER_SESSION", "of --pool-size, to one sidecar");
 }
 
+void addAll(role::CommandLine& line, Options& o) {
+  addOptions(line, o);
+  line.flag("--h2c", o.h2c, "SPAWNER_H2C", "Clients may speak HTTP/2 without TLS; gRPC goes on to the session by HTTP/2");
+}
+
 }  // namespace
 
 void addCommand(CLI::App& app, std::function<int()>& run) {
-  role::addRole<Options>(app, run, "gateway", "The front door: sessions by path and host, waiting page, API", addOptions, start);
+  role::addRole<Options>(app, run, "gateway", "The front door: sessions by path and host, waiting page, API", addAll, start);
 }
 
 }  // namespace spawner::gateway

@@ -29,6 +29,7 @@ void Lane::dispatch(ExchangePtr exchange) {
     auto response = wrongHost(head);
     return refuse(std::move(exchange), std::move(response));
   }
+  if (h2c_ && http2::Server::wantsUpgrade(head)) return h2c_->server.upgrade(std::move(exchange));
   Route route = routeOf(head, options.domains);
   switch (route.kind) {
     case Route::Kind::Session: return session(std::move(exchange), std::move(route));

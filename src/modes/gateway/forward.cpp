@@ -10,6 +10,12 @@ namespace spawner::gateway {
 
 namespace {
 
+/// True for requests that only HTTP/2 carries whole: gRPC, and streams of Connect. All others reach any session by HTTP/1.1.
+bool needsHttp2(const http::RequestHead& head) {
+  const std::string_view type = head.headers.get("Content-Type");
+  return type.starts_with("application/grpc") || type.starts_with("application/connect+");
+}
+
 /// The sidecar's data port. Where a writer of the original's has left out the pod's address, the Service's will do.
 Result<SocketAddress> sidecarOf(const Slab& slab) {
   const SlabStatus& status = slab.status;
@@ -53,6 +59,7 @@ void Lane::toSession(ExchangePtr exchange, const Route& route, const Slab& slab)
   target.onFailure = [this, route, sidecar](ExchangePtr failed, const proxy::Failure& failure) {
     sessionFailed(std::move(failed), route, *sidecar, failure);
   };
+  if (h2c_ && needsHttp2(exchange->head())) return h2c_->proxy.run(std::move(exchange), std::move(target));
   proxy_.run(std::move(exchange), std::move(target));
 }
 

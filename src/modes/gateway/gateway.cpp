@@ -31,7 +31,7 @@ class Gateway final : public GatewayRole {
   Gateway(role::Context context, Setup setup)
       : context_(std::move(context)),
         setup_(std::move(setup)),
-        metrics_(context_.metrics, setup_.options.loops),
+        metrics_(context_.metrics, setup_.options.loops, setup_.options.h2c),
         client_(context_.kube, std::chrono::seconds(setup_.options.kubeTimeoutSeconds)),
         sessions_(context_, client_, sessionsOptions(setup_.options), backend::decodeSlab) {
     const LanesContext lanes{context_, setup_, sessions_};

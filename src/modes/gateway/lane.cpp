@@ -23,14 +23,22 @@ void LaneCounts::add(const LaneCounts& other) {
   waiting += other.waiting;
   front.add(other.front);
   proxy.add(other.proxy);
+  http2.add(other.http2);
 }
 
 Lane::Lane(Loop& loop, const Setup& setup, std::size_t index, Directory& directory, const Logger& log)
     : loop_(loop),
       setup_(setup),
       directory_(directory),
+      h2c_(setup.options.h2c ? std::make_unique<role::H2c>(loop, log, dividedLimits(setup.options, index),
+                                                           proxyOptions(dividedLimits(setup.options, index)),
+                                                           [this](ExchangePtr exchange) { dispatch(std::move(exchange)); })
+                             : nullptr),
       front_(loop, [this](ExchangePtr exchange) { dispatch(std::move(exchange)); },
-             {.limits = role::frontLimits(dividedLimits(setup.options, index)), .makeToken = {}}),
+             {.limits = role::frontLimits(dividedLimits(setup.options, index)),
+              .makeToken = {},
+              .onHttp2 = h2c_ ? [this](http::Upgraded connection) { h2c_->server.adopt(std::move(connection)); }
+                              : std::function<void(http::Upgraded)>()}),
       held_(dividedLimits(setup.options, index).maxWaiting),
       proxy_(loop, proxyOptions(dividedLimits(setup.options, index)), log) {}
 
@@ -43,6 +51,10 @@ LaneCounts Lane::counts() const {
   counts.waiting = held_.count();
   counts.front = front_.stats();
   counts.proxy = proxy_.counters();
+  if (h2c_) {
+    counts.proxy.add(h2c_->proxy.counters());
+    counts.http2 = h2c_->server.stats();
+  }
   return counts;
 }
 
@@ -54,17 +66,20 @@ void Lane::stop(Task done) {
     auto response = busy(held.exchange->head(), "Stopping", "This gateway is being restarted. Try again.");
     refuse(std::move(held.exchange), std::move(response));
   }
-  // Both must be over: answers under way in the front, tunnels in the proxy.
+  // All must be over: answers under way in the front, tunnels in the proxy, and the same of HTTP/2.
   struct Both {
     Task done;
-    int left = 2;
+    int left;
   };
-  auto both = std::make_shared<Both>(Both{std::move(done)});
+  auto both = std::make_shared<Both>(Both{std::move(done), h2c_ ? 4 : 2});
   const auto over = [both] {
     if (--both->left == 0) both->done();
   };
   front_.drain(over);
   proxy_.drain(over);
+  if (!h2c_) return;
+  h2c_->server.drain(over);
+  h2c_->proxy.drain(over);
 }
 
 }  // namespace spawner::gateway

@@ -13,6 +13,7 @@
 #include "modes/gateway/held.hpp"
 #include "modes/gateway/route.hpp"
 #include "modes/gateway/setup.hpp"
+#include "modes/role/h2c.hpp"
 #include "proxy/proxy.hpp"
 
 namespace spawner::gateway {
@@ -24,6 +25,7 @@ struct LaneCounts {
   std::size_t waiting = 0;
   http::FrontStats front;
   proxy::ProxyCounters proxy;
+  http2::ServerStats http2;
 
   /// The sum of both.
   void add(const LaneCounts& other);
@@ -70,7 +72,8 @@ class Lane {
   const Setup& setup_;
   Directory& directory_;
   LaneCounts counts_;  // but for what is counted elsewhere: counts()
-  http::Front front_;  // destroyed after those that hold its exchanges
+  const std::unique_ptr<role::H2c> h2c_;  // null without --h2c
+  http::Front front_;                     // destroyed after those that hold its exchanges
   HeldExchanges held_;
   proxy::Proxy proxy_;
   bool stopping_ = false;

@@ -4,12 +4,13 @@
 
 namespace spawner::gateway {
 
-GatewayMetrics::GatewayMetrics(Metrics& metrics, std::size_t lanes)
+GatewayMetrics::GatewayMetrics(Metrics& metrics, std::size_t lanes, bool h2c)
     : waiting_(metrics.gauge("spawner_gateway_waiting", "Requests that wait for their session")),
       tunnels_(metrics.gauge("spawner_gateway_tunnels", "Upgraded connections open")),
       exchanges_(metrics.gauge("spawner_gateway_exchanges", "Requests being forwarded")),
       front_(metrics, "gateway"),
       proxy_(metrics) {
+  if (h2c) http2_.emplace(metrics, "spawner_gateway");
   const auto requests = [&metrics](const char* outcome) {
     return CounterTotal(metrics.counter("spawner_gateway_requests_total", "Requests by what became of them", {{"outcome", outcome}}));
   };
@@ -51,6 +52,7 @@ void GatewayMetrics::update(const std::vector<LaneCounts>& counts) {
   exchanges_.set(static_cast<double>(all.proxy.active));
   front_.update(all.front);
   proxy_.update(all.proxy);
+  if (http2_) http2_->update(all.http2);
 }
 
 }  // namespace spawner::gateway

@@ -46,6 +46,7 @@ struct Options : role::DataLimits {
   std::uint32_t kubeTimeoutSeconds = 10;
 
   std::size_t poolSizePerSession = 128;  // --pool-size-per-session: of --pool-size, to one sidecar
+  bool h2c = false;                      // --h2c: clients may speak HTTP/2 without TLS, and gRPC goes on by it
 };
 
 }  // namespace spawner::gateway

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/text.hpp"
+#include "http2/load.hpp"
 #include "modes/gateway/answers.hpp"
 
 namespace spawner::gateway {
@@ -75,6 +76,8 @@ Options dividedLimits(Options options, std::size_t index) {
 
 Result<Setup> prepare(Options options) {
   if (auto checked = check(options); !checked) return checked.error();
+  if (options.h2c)
+    if (auto loaded = http2::loadNghttp2(); !loaded) return loaded.error().in("--h2c");
   Setup setup;
   auto domains = domainsOf(options.domains);
   if (!domains) return domains.error();

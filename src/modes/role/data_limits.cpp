@@ -1,5 +1,7 @@
 #include "modes/role/data_limits.hpp"
 
+#include "http2/session.hpp"
+
 namespace spawner::role {
 namespace {
 
@@ -59,17 +61,35 @@ void addOfUpstreams(Adder& add, DataLimits& o, const std::string& upstream) {
   add("--buffer-bytes", o.bufferBytes, "of an exchange or upgraded connection, a direction", Range{.least = leastBuffer});
 }
 
+void addOfHttp2(Adder& add, DataLimits& o, const std::string& upstream) {
+  constexpr Range some{.least = 1};
+  constexpr Range window{.least = http2::minWindow, .most = http2::maxWindow};
+  add("--max-streams", o.maxStreams, "h2c: requests open at once on a client's connection", some);
+  add("--stream-window-bytes", o.streamWindowBytes, "h2c: held of a request, a direction", window);
+  add("--connection-window-bytes", o.connectionWindowBytes, "h2c: the same of all requests of a connection", window);
+  add("--max-stream-resets", o.maxStreamResets, "h2c: requests that a client's connection may break off at once; it is closed beyond");
+  add("--stream-resets-per-second", o.streamResetsPerSecond, "h2c: the same, going on");
+  add("--max-upstream-connections", o.maxUpstreamConnections,
+      "h2c: to one of " + upstream + "; a further one is made where its limit of requests on one is reached", some);
+}
+
 }  // namespace
 
 void addDataLimits(CommandLine& line, DataLimits& limits, const std::string& envPrefix, const std::string& upstream) {
   Adder add(line, envPrefix);
   addOfClients(add, limits);
   addOfUpstreams(add, limits, upstream);
+  addOfHttp2(add, limits, upstream);
 }
 
 Result<void> check(const DataLimits& limits) {
   if (limits.bufferBytes < leastBuffer)
     return Error{ErrorKind::InvalidArgument, "--buffer-bytes must be at least " + std::to_string(leastBuffer), {}};
+  if (limits.maxStreams == 0 || limits.maxUpstreamConnections == 0)
+    return Error{ErrorKind::InvalidArgument, "--max-streams and --max-upstream-connections must be at least 1", {}};
+  for (const std::uint32_t window : {limits.streamWindowBytes, limits.connectionWindowBytes})
+    if (window < http2::minWindow || window > http2::maxWindow)
+      return Error{ErrorKind::InvalidArgument, "--stream-window-bytes and --connection-window-bytes must be 65535 to 2147483647", {}};
   return {};
 }
 

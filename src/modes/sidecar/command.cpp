@@ -46,6 +46,11 @@ void addLimits(role::CommandLine& line, Options& o) {
               "connections to the admin port, and to the local port");
 }
 
+void addHttp2(role::CommandLine& line, Options& o) {
+  line.text("--upstream-protocol", o.upstreamProtocol, "UPSTREAM_PROTOCOL",
+            "what the application speaks: http1, or h2c: HTTP/2 without TLS (gRPC). With h2c clients may speak either");
+}
+
 }  // namespace
 
 void addCommand(CLI::App& app, std::function<int()>& run) {
@@ -58,6 +63,7 @@ void addCommand(CLI::App& app, std::function<int()>& run) {
                        addPorts(line, *options);
                        addSession(line, *options);
                        addLimits(line, *options);
+                       addHttp2(line, *options);
                      },
                  .start =
                      [options](role::Context context) {

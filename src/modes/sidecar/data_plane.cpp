@@ -47,8 +47,16 @@ DataPlane::DataPlane(Loop& loop, Logger log, const Options& options, session::Si
                  refuse(std::move(exchange), "NotReady", "the application does not listen yet", true);
                }),
       proxy_(loop, role::proxyOptions(options), log_),
+      h2c_(options.upstreamProtocol == names::h2cProtocol
+               ? std::make_unique<role::H2c>(
+                     loop, log_, options, role::proxyOptions(options),
+                     [this](std::unique_ptr<http::Exchange> exchange) { handle(std::move(exchange)); }, [this] { return makeToken(); })
+               : nullptr),
       front_(loop, [this](std::unique_ptr<http::Exchange> exchange) { handle(std::move(exchange)); },
-             {.limits = role::frontLimits(options), .makeToken = [this] { return makeToken(); }}),
+             {.limits = role::frontLimits(options),
+              .makeToken = [this] { return makeToken(); },
+              .onHttp2 = h2c_ ? [this](http::Upgraded connection) { h2c_->server.adopt(std::move(connection)); }
+                              : std::function<void(http::Upgraded)>()}),
       started_(loop.now()) {}
 
 Result<void> DataPlane::start() {
@@ -75,6 +83,7 @@ void DataPlane::handle(std::unique_ptr<http::Exchange> exchange) {
   if (options_.eventsOnServePort && path == session::eventsPath) return events_(std::move(exchange));
   if (const auto& reason = core_.swept()) return refuseSwept(std::move(exchange), *reason);
   if (draining_) return refuse(std::move(exchange), "Draining", "this session is being ended", true);
+  if (h2c_ && http2::Server::wantsUpgrade(exchange->head())) return h2c_->server.upgrade(std::move(exchange));
   if (!upstream_) return waiting_.add(std::move(exchange));
   forward(std::move(exchange));
 }
@@ -89,6 +98,7 @@ void DataPlane::forward(std::unique_ptr<http::Exchange> exchange) {
       if (const auto address = finder_.find(options_.upstreamPort)) upstream_ = address;
     proxy::respond(std::move(failed), proxy::failureResponse(failure));
   };
+  if (h2c_) return h2c_->proxy.run(std::move(exchange), std::move(target));
   proxy_.run(std::move(exchange), std::move(target));
 }
 
@@ -103,10 +113,16 @@ void DataPlane::found(const SocketAddress& address) {
 void DataPlane::drain() {
   if (draining_) return;
   draining_ = true;
-  proxy_.drain([this] {
+  const auto proxyDone = [this] {
     proxyDone_ = true;
     checkStopped();
-  });
+  };
+  if (h2c_) {
+    h2c_->server.drain({});
+    h2c_->proxy.drain(proxyDone);
+  } else {
+    proxy_.drain(proxyDone);
+  }
   waiting_.release([this](std::unique_ptr<http::Exchange> exchange) { handle(std::move(exchange)); });
 }
 
@@ -117,15 +133,25 @@ void DataPlane::stop(Duration limit, Task done) {
     frontDone_ = true;
     checkStopped();
   });
+  if (h2c_) {
+    h2c_->server.drain([this] {
+      http2Done_ = true;
+      checkStopped();
+    });
+  }
   stopTimer_ = loop_.after(limit, [this] {
-    log_.warn("what was in flight is cut off", {{"exchanges", proxy_.counters().active}, {"tunnels", proxy_.counters().tunnels}});
+    log_.warn("what was in flight is cut off", {{"exchanges", counters().active}, {"tunnels", counters().tunnels}});
     proxy_.abortAll();
+    if (h2c_) {
+      h2c_->proxy.abortAll();
+      h2c_->server.closeAll();
+    }
     if (stopped_) loop_.post(std::exchange(stopped_, nullptr));
   });
 }
 
 void DataPlane::checkStopped() {
-  if (!stopped_ || !frontDone_ || !proxyDone_) return;
+  if (!stopped_ || !frontDone_ || !proxyDone_ || (h2c_ && !http2Done_)) return;
   stopTimer_.cancel();
   loop_.post(std::exchange(stopped_, nullptr));
 }

@@ -8,6 +8,7 @@
 
 #include "base/log.hpp"
 #include "http/front.hpp"
+#include "modes/role/h2c.hpp"
 #include "modes/sidecar/listen_probe.hpp"
 #include "modes/sidecar/listeners.hpp"
 #include "modes/sidecar/options.hpp"
@@ -29,14 +30,16 @@ class DataPlane {
   Result<void> start();
   [[nodiscard]] std::uint16_t port() const { return front_.port(); }
   /// True when a byte has come that is not counted as a use yet (fault 16).
-  bool hasUnreadInput() { return front_.hasUnreadInput(); }
+  bool hasUnreadInput() { return front_.hasUnreadInput() || (h2c_ && h2c_->server.hasUnreadInput()); }
   /// New requests get 503 Draining, WebSockets are closed with 1001, what is in flight goes on.
   void drain();
   /// drain(), and no new connections; `done` when nothing is left, or when `limit` has passed and the rest was cut off.
   void stop(Duration limit, Task done);
 
-  [[nodiscard]] const proxy::ProxyCounters& counters() const { return proxy_.counters(); }
+  [[nodiscard]] const proxy::ProxyCounters& counters() const { return h2c_ ? h2c_->proxy.counters() : proxy_.counters(); }
   [[nodiscard]] http::FrontStats frontStats() const { return front_.stats(); }
+  /// Null where the application speaks HTTP/1.1.
+  [[nodiscard]] const role::H2c* h2c() const { return h2c_.get(); }
   [[nodiscard]] WaitingRoom::Refused waitingRefused() const { return waiting_.refused(); }
   /// Where the application was found.
   [[nodiscard]] const std::optional<SocketAddress>& upstream() const { return upstream_; }
@@ -60,8 +63,9 @@ class DataPlane {
   std::optional<SocketAddress> upstream_;
   WaitingRoom waiting_;
   proxy::Proxy proxy_;
+  const std::unique_ptr<role::H2c> h2c_;
   http::Front front_;  // last: its exchanges go first
-  bool draining_ = false, frontDone_ = false, proxyDone_ = false;
+  bool draining_ = false, frontDone_ = false, proxyDone_ = false, http2Done_ = false;
   TimePoint started_;
   Task stopped_;
   Timer stopTimer_;

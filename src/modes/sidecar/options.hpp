@@ -9,6 +9,7 @@
 
 #include "modes/role/data_limits.hpp"
 #include "spawner/names.hpp"
+#include "spawner/upstream_protocol.hpp"
 
 namespace spawner::sidecar {
 
@@ -34,6 +35,9 @@ struct Options : role::DataLimits {
   std::uint32_t drainSeconds = 20;      // --drain-seconds: what is in flight has this long, at SIGTERM and at most in GET /_hold
   std::uint32_t readyWaitSeconds = 10;  // --ready-wait-seconds: a request that comes before Ready waits this long, then 503
   std::size_t maxWaiting = 100;         // --max-waiting: such requests at once; beyond: 503
+
+  /// --upstream-protocol http1|h2c: what the application speaks.
+  std::string upstreamProtocol = std::string(names::http1Protocol);
 
   std::size_t maxEventReaders = 16;      // --max-event-readers
   bool exportMetrics = false;            // there are metrics (set where --metrics-listen is)

@@ -3,6 +3,8 @@
 #include <optional>
 #include <set>
 
+#include "http2/load.hpp"
+#include "http2/metrics.hpp"
 #include "modes/sidecar/admin_server.hpp"
 #include "modes/sidecar/data_plane.hpp"
 #include "modes/sidecar/local_server.hpp"
@@ -27,6 +29,8 @@ Result<void> check(const Options& options) {
   if (options.upstreamPort == 0) return invalid("--upstream-port must be 1 to 65535");
   if (options.podUid.size() > maxUidBytes) return invalid("--pod-uid is longer than 63 bytes");
   if (!options.adminKeys.empty() && options.podUid.empty()) return invalid("--admin-key needs --pod-uid: signatures are bound to the pod");
+  if (options.upstreamProtocol != names::http1Protocol && options.upstreamProtocol != names::h2cProtocol)
+    return invalid("--upstream-protocol is \"" + options.upstreamProtocol + "\"; it is http1 or h2c");
   return role::check(options);
 }
 
@@ -49,6 +53,7 @@ class Sidecar final : public role::Role {
     core_.onChange([this] { publisher_.changed(); });
     if (!options_.exportMetrics) return;
     metrics_.emplace(context.metrics);
+    if (data_.h2c() != nullptr) http2Metrics_.emplace(context.metrics, "spawner_sidecar");
     metricsSource_ = context.metrics.source([this] { updateMetrics(); });
   }
 
@@ -92,6 +97,7 @@ class Sidecar final : public role::Role {
                       .waiting = data_.waitingRefused(),
                       .eventReadersRefused = events_.refused(),
                       .unauthorized = admin_.unauthorized()});
+    if (http2Metrics_) http2Metrics_->update(data_.h2c()->server.stats());
   }
 
   Loop& loop_;
@@ -105,6 +111,7 @@ class Sidecar final : public role::Role {
   AdminServer admin_;
   LocalServer local_;
   std::optional<SidecarMetrics> metrics_;
+  std::optional<http2::ServerMetrics> http2Metrics_;
   Metrics::Source metricsSource_;
   Timer uselessTimer_;
   bool started_ = false;
@@ -124,6 +131,8 @@ Result<SessionMapping> mappingFor(const Options& options, const Logger& log) {
 Result<std::unique_ptr<role::Role>> start(role::Context context, Options options) {
   if (!options.address.empty()) options.serveAddress = options.adminAddress = options.localAddress = options.address;
   if (auto sound = check(options); !sound) return sound.error();
+  if (options.upstreamProtocol == names::h2cProtocol)
+    if (auto loaded = http2::loadNghttp2(); !loaded) return loaded.error().in("--upstream-protocol h2c");
   auto verifier = session::Verifier::make(options.adminKeys, options.podUid);
   if (!verifier) return verifier.error();
   auto mapping = mappingFor(options, context.log);

@@ -48,6 +48,12 @@ TEST_CASE("spawn request: null is as good as absent for every optional field") {
   CHECK(request->parameters.resourcesJson.empty());
 }
 
+TEST_CASE("spawn request: what the application speaks becomes an annotation") {
+  const auto request = parseSpawnRequest(R"({"image":"x","upstreamProtocol":"h2c"})", 300);
+  REQUIRE(request.ok());
+  CHECK(request->parameters.annotations == std::map<std::string, std::string>{{"spawner.dev/upstream-protocol", "h2c"}});
+}
+
 TEST_CASE("spawn request: a wrong type or range is refused with the field's name") {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {R"({})", "image"},
@@ -55,6 +61,8 @@ TEST_CASE("spawn request: a wrong type or range is refused with the field's name
       {R"({"image":7})", "image"},
       {R"({"image":""})", "image"},
       {R"({"image":"a b"})", "image"},
+      {R"({"image":"x","upstreamProtocol":"http2"})", "upstreamProtocol"},
+      {R"({"image":"x","upstreamProtocol":2})", "upstreamProtocol"},
       {R"({"image":"x","port":0})", "port"},
       {R"({"image":"x","port":65536})", "port"},
       {R"({"image":"x","port":-1})", "port"},
