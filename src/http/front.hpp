@@ -38,7 +38,7 @@ struct FrontOptions {
   /// empty.
   std::function<std::unique_ptr<ExchangeToken>()> makeToken = {};
   /// Takes connections that begin with HTTP/2's preface (RFC 9113 §3.4), with the preface in `received`, without a token. Empty: such a
-  /// connection is answered 400.
+  /// connection is answered 505.
   std::function<void(Upgraded)> onHttp2 = {};
 };
 

@@ -71,7 +71,7 @@ class Lane {
   Loop& loop_;
   const Setup& setup_;
   Directory& directory_;
-  LaneCounts counts_;  // but for what is counted elsewhere: counts()
+  LaneCounts counts_;                     // but for what is counted elsewhere: counts()
   const std::unique_ptr<role::H2c> h2c_;  // null without --h2c
   http::Front front_;                     // destroyed after those that hold its exchanges
   HeldExchanges held_;

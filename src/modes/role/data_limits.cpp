@@ -70,7 +70,7 @@ void addOfHttp2(Adder& add, DataLimits& o, const std::string& upstream) {
   add("--max-stream-resets", o.maxStreamResets, "h2c: requests that a client's connection may break off at once; it is closed beyond");
   add("--stream-resets-per-second", o.streamResetsPerSecond, "h2c: the same, going on");
   add("--max-upstream-connections", o.maxUpstreamConnections,
-      "h2c: to one of " + upstream + "; a further one is made where its limit of requests on one is reached", some);
+      "h2c: to one address of " + upstream + "; a further one is made where its limit of requests on one is reached", some);
 }
 
 }  // namespace

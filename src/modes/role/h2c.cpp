@@ -41,7 +41,6 @@ proxy::Http2ProxyOptions http2ProxyOptions(const DataLimits& of) {
 
 H2c::H2c(Loop& loop, const Logger& log, const DataLimits& limits, const proxy::ProxyOptions& proxied, http2::Server::Handler handler,
          std::function<std::unique_ptr<http::ExchangeToken>()> makeToken)
-    : server(loop, std::move(handler), serverOptions(limits, std::move(makeToken))),
-      proxy(loop, proxied, http2ProxyOptions(limits), log) {}
+    : server(loop, std::move(handler), serverOptions(limits, std::move(makeToken))), proxy(loop, proxied, http2ProxyOptions(limits), log) {}
 
 }  // namespace spawner::role
