@@ -15,6 +15,6 @@ namespace spawner::cli {
 void addCommand(CLI::App& app, std::function<int()>& run);
 
 /// All options of all subcommands as Markdown: docs/options.md.
-std::string optionsMarkdown(const CLI::App& app);
+std::string optionsMarkdown(CLI::App& app);
 
 }  // namespace spawner::cli

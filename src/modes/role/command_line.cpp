@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace spawner::role {
 namespace {
@@ -33,6 +34,22 @@ void addNumber(CLI::App& command, const std::string& group, const std::string& f
   range.most = std::min<std::uint64_t>(range.most, std::numeric_limits<T>::max());
   finish(command.add_option(flag, value, help), env, group)->check(wholeNumber(range))->capture_default_str();
 }
+
+class Subcommand final : public CLI::App {
+ public:
+  Subcommand(CLI::App& parent, const std::string& name, const std::string& what, std::function<void(CommandLine&)> bind)
+      : CLI::App(what, name, &parent), bind_(std::move(bind)) {
+    preparse_callback([this](std::size_t) { bindOptions(); });
+  }
+  void bindOptions() {
+    if (!bind_) return;
+    CommandLine line(*this);
+    std::exchange(bind_, nullptr)(line);
+  }
+
+ private:
+  std::function<void(CommandLine&)> bind_;  // empty once it was called
+};
 
 }  // namespace
 
@@ -77,18 +94,20 @@ void CommandLine::repeated(const std::string& flag, std::vector<std::string>& va
   finish(command_.add_option(flag, values, help), "", group_)->allow_extra_args(false);
 }
 
-void addSubcommand(CLI::App& app, const std::string& name, const std::string& what, const std::function<void(CommandLine&)>& bind,
+void addSubcommand(CLI::App& app, const std::string& name, const std::string& what, std::function<void(CommandLine&)> bind,
                    std::function<void()> chosen) {
-  CLI::App* command = app.add_subcommand(name, what);
-  CommandLine line(*command);
-  bind(line);
-  command->callback(std::move(chosen));
+  app.add_subcommand(std::make_shared<Subcommand>(app, name, what, std::move(bind)))->callback(std::move(chosen));
+}
+
+void bindSubcommands(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; }))
+    if (auto* const ours = dynamic_cast<Subcommand*>(command)) ours->bindOptions();
 }
 
 void addRole(CLI::App& app, std::function<int()>& run, RoleCommand role) {
   const auto common = std::make_shared<CommonOptions>();
   const auto kept = std::make_shared<const RoleCommand>(std::move(role));
-  const auto bind = [&](CommandLine& line) {
+  const auto bind = [common, kept](CommandLine& line) {
     kept->bind(line);
     addCommonOptions(line, *common, kept->kube);
   };

@@ -56,9 +56,12 @@ class CommandLine {
   std::string group_;
 };
 
-/// Adds a subcommand; `chosen` is called when it was given and parsed.
-void addSubcommand(CLI::App& app, const std::string& name, const std::string& what, const std::function<void(CommandLine&)>& bind,
+/// Adds a subcommand; `chosen` is called when it was given and parsed. `bind` is called when it is given: what all the others would take
+/// for their options, each sidecar would hold for its life.
+void addSubcommand(CLI::App& app, const std::string& name, const std::string& what, std::function<void(CommandLine&)> bind,
                    std::function<void()> chosen);
+/// Binds the options of all of them, for who wants to see them.
+void bindSubcommands(CLI::App& app);
 
 /// A role as a subcommand.
 struct RoleCommand {

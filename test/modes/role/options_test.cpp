@@ -124,3 +124,62 @@ TEST_CASE("numbers of the command line: a sign, a fraction, a unit and what does
     CHECK(said.find(std::string(bad).substr(0, 6)) != std::string::npos);
   }
 }
+
+TEST_CASE("a subcommand's options are bound when it is given, or for who wants to see them") {
+  std::string mine = "before";
+  std::uint32_t theirs = 0;
+  int bound = 0, boundTheirs = 0;
+  std::string chosen;
+  const auto make = [&](CLI::App& app) {
+    addSubcommand(
+        app, "mine", "Mine",
+        [&](CommandLine& line) {
+          ++bound;
+          line.text("--text", mine, "", "t");
+        },
+        [&] { chosen = "mine"; });
+    addSubcommand(
+        app, "theirs", "Theirs",
+        [&](CommandLine& line) {
+          ++boundTheirs;
+          line.number("--number", theirs, "SPAWNER_TEST_THEIRS", "n");
+        },
+        [&] { chosen = "theirs"; });
+  };
+  SECTION("given") {
+    CLI::App app;
+    make(app);
+    app.parse("mine --text=after");
+    CHECK(chosen == "mine");
+    CHECK(mine == "after");
+    CHECK(bound == 1);
+    CHECK(boundTheirs == 0);
+    bindSubcommands(app);
+    CHECK(bound == 1);
+    CHECK(boundTheirs == 1);
+  }
+  SECTION("given without an option") {
+    CLI::App app;
+    make(app);
+    app.parse("theirs");
+    CHECK(chosen == "theirs");
+    CHECK(bound == 0);
+    CHECK(boundTheirs == 1);
+  }
+  SECTION("a bad variable of another subcommand does not matter") {
+    const Variable bad("SPAWNER_TEST_THEIRS", "many");
+    CLI::App app, other;
+    make(app);
+    app.parse("mine");
+    CHECK(chosen == "mine");
+    make(other);
+    CHECK_THROWS_AS(other.parse("theirs"), CLI::ValidationError);
+  }
+  SECTION("an unknown option is refused, and --help tells of the known ones") {
+    CLI::App app;
+    make(app);
+    CHECK_THROWS_AS(app.parse("mine --txet=after"), CLI::ExtrasError);
+    CHECK_THROWS_AS(app.parse("mine --help"), CLI::CallForHelp);
+    CHECK(app.help().find("--text") != std::string::npos);
+  }
+}
