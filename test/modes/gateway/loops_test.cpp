@@ -161,7 +161,10 @@ TEST_CASE("gateway loops: a session comes and goes while all ask for it without 
       from.send(request);
     };
   for (const auto& peer : clients.peers) peer->send(request);
-  for (int round = 0; round < 100; ++round) {
+  // As many rounds as it takes: a machine that is busy with other things answers less in each.
+  const auto enough = [&] { return answers["200"] > 100 && answers["410"] > 100; };
+  for (int round = 0; round < 100 || !enough(); ++round) {
+    if (round == 5000) FAIL("after 5000 sessions there are " << answers["200"] << " answers of 200 and " << answers["410"] << " of 410");
     gateway.store.add("spawner-x");
     turns(gateway.loop, 5);
     gateway.store.patch("spawner-x", GatewayFixture::ready(ip));
@@ -170,7 +173,6 @@ TEST_CASE("gateway loops: a session comes and goes while all ask for it without 
     gateway.store.erase("spawner-x");
     turns(gateway.loop, 5);
   }
-  waitFor(gateway.loop, "each kind of answer", [&] { return answers["200"] > 100 && answers["410"] > 100; });
   asking = false;
   gateway.store.add("spawner-x", GatewayFixture::ready(ip));
   const auto answered = [&] {
