@@ -3,7 +3,8 @@
 
 Each is `spawner gateway` as a process of its own, against the API server of a `spawner dev`; the one session is an application without a
 sidecar, so that what is measured is the gateway's. In a round both take turns, in random order; a new process for each turn. CPU time is the
-gateway's own, by the kernel. With fewer cores than loops plus two, gateway, application and load share all of them."""
+gateway's own, by the kernel. With fewer cores than loops plus two, gateway, application and load share all of them. All of it runs in a network
+namespace of its own (on_proxy/network.py)."""
 
 import argparse
 import json
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import time
 
-from on_proxy import ROOT
+from on_proxy import ROOT, network
 from on_proxy.load import costs, median, wrk
 from on_proxy.servers import Application, Server, free_port
 
@@ -100,6 +101,7 @@ def main():
         sys.exit("--loops: one loop is what the others are compared with")
     if subprocess.run(["which", "wrk"], capture_output=True, check=False).returncode:
         sys.exit("needs wrk: scripts/setup bench")
+    control = network.enter()
     cores = sorted(os.sched_getaffinity(0))
     apart = len(cores) >= options.loops + 2
     gateway_cores, load_cores = (cores[:options.loops], cores[options.loops:]) if apart else (cores, cores)
@@ -117,7 +119,7 @@ def main():
         finally:
             application.close()
     print(f"{time.strftime('%Y-%m-%d %H:%M')} UTC, {len(cores)} cores{', gateway and load apart' if apart else ', gateway and load on the same'},"
-          f" load before the run {load:.2f}. Command: `{shlex.join(['scripts/bench', 'gateway', *sys.argv[1:]])}`\n\n{table(results, options.loops)}")
+          f" load before the run {load:.2f}, TCP {control}. Command: `{shlex.join(['scripts/bench', 'gateway', *sys.argv[1:]])}`\n\n{table(results, options.loops)}")
     if options.json:
         options.json.write_text(json.dumps({"results": results, "options": {**vars(options), "json": str(options.json)}}, indent=1))
 
