@@ -74,7 +74,7 @@ void Run::takeHead(std::string_view rest) {
 
 void Run::startAnswer(http::ResponseHead head) {
   keepFor_ = head.keepAlive && head.framing != http::Framing::UntilClose ? keepAliveLimit(head) : Duration::zero();
-  decoder_ = http::BodyDecoder(head.framing, head.contentLength);
+  decoder_ = http::BodyDecoder(head.framing, head.contentLength, owner_.options_.chunks);
   if (target_.editAnswer) target_.editAnswer(head);
   phase_ = Phase::Body;
   setDeadline(owner_.options_.stallTimeout);

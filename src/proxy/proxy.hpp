@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "http/body.hpp"
 #include "http/exchange.hpp"
 #include "loop/socket.hpp"
 #include "proxy/counters.hpp"
@@ -28,6 +29,7 @@ struct ProxyOptions {
   std::size_t bufferBytes = 16 * 1024;           // a direction of an exchange; nothing is held while nothing is pending
   std::size_t maxHeadBytes = 64 * 1024;          // of the upstream's answer: 502 beyond
   std::size_t maxHeadFields = 200;
+  http::ChunkLimits chunks;         // of the upstream's answer: broken off beyond
   std::size_t maxInterim = 32;      // answers of 1xx before the final one: 502 beyond
   std::size_t maxTunnels = 10'000;  // 503 beyond: an upgraded connection no longer counts as the front's
   /// A request that must not be sent twice (RFC 9110 §9.2.2) takes a pooled connection only when it was idle no longer than this.

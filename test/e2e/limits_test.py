@@ -24,6 +24,8 @@ ANSWERS = {
     "/long-head": b"HTTP/1.1 200 OK\r\nX: " + b"a" * 3000 + b"\r\nContent-Length: 2\r\n\r\nok",
     "/many-fields": b"HTTP/1.1 200 OK\r\n" + b"X: a\r\n" * 30 + b"Content-Length: 2\r\n\r\nok",
     "/bad-chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n",
+    "/long-extension": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;" + b"a" * 20 + b"\r\nok\r\n0\r\n\r\n",
+    "/long-trailers": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX: " + b"a" * 70 + b"\r\n\r\n",
     "/stall": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nok",
     "/never": b"",
 }
@@ -58,7 +60,8 @@ class Limits(unittest.TestCase):
     OPTIONS = ("--max-head-bytes=2000", "--max-head-fields=10", "--head-timeout-seconds=1", "--keep-alive-seconds=1",
                "--write-timeout-seconds=1", "--max-linger-bytes=1000", "--max-chunk-extension-bytes=16", "--max-trailer-bytes=64",
                "--max-connections=20", "--max-tunnels=1", "--max-interim-answers=2", "--max-answer-head-bytes=2000",
-               "--max-answer-head-fields=20", "--answer-timeout-seconds=1", "--stall-timeout-seconds=2", "--half-close-seconds=1")
+               "--max-answer-head-fields=20", "--max-answer-chunk-extension-bytes=16", "--max-answer-trailer-bytes=64",
+               "--answer-timeout-seconds=1", "--stall-timeout-seconds=2", "--half-close-seconds=1")
 
     def setUp(self):
         self.application = Application(serve)
@@ -97,12 +100,17 @@ class Limits(unittest.TestCase):
                 self.assertEqual(status_of(got), status, got[:300])
         for path in (b"long-head", b"many-fields"):
             self.assertEqual(status_of(self.talk(sidecar, GET % path + GET % b"ok")), 502)
+        for path in (b"long-extension", b"long-trailers"):
+            got = self.talk(sidecar, GET % path + GET % b"ok")
+            self.assertEqual(status_of(got), 200)
+            self.assertFalse(got.endswith(b"0\r\n\r\n"), got)  # the client cannot take it for a whole one
         self.linger(sidecar)
         self.slow_writer(sidecar)
         self.tunnels(sidecar)
         self.connections(sidecar)
         wanted = {sidecar.refused(reason): 1 for reason in front}
         wanted |= {PROXY % reason: 1 for reason in proxy}
+        wanted[PROXY % "BrokenAnswer"] = 3
         wanted |= {sidecar.refused("WriteTimeout"): 1, sidecar.refused("LingerLimit"): 1, sidecar.refused("TooManyConnections"): 1,
                    PROXY % "UpstreamBadAnswer": 2, PROXY % "TooManyTunnels": 1, PROXY % "TunnelHalfClosed": 1}
         for name, least in wanted.items():

@@ -52,6 +52,8 @@ void addOfUpstreams(Adder& add, DataLimits& o, const std::string& upstream) {
   add("--stall-timeout-seconds", o.stallTimeoutSeconds, "of a body under way without a byte; 0: no limit");
   add("--max-answer-head-bytes", o.maxAnswerHeadBytes, "of the answers of " + upstream + "; 502 beyond");
   add("--max-answer-head-fields", o.maxAnswerHeadFields, "of the answers of " + upstream + "; 502 beyond");
+  add("--max-answer-chunk-extension-bytes", o.maxAnswerChunkExtensionBytes, "of one chunk of an answer's body; broken off beyond");
+  add("--max-answer-trailer-bytes", o.maxAnswerTrailerBytes, "of all trailers of an answer; broken off beyond");
   add("--max-interim-answers", o.maxInterimAnswers, "answers of 1xx before the final one; 502 beyond");
   add("--pool-size", o.poolSize, "idle connections to " + upstream + "; 0: none is kept");
   add("--pool-idle-ms", o.poolIdleMs, "such a connection is closed after this time");
@@ -119,6 +121,7 @@ proxy::ProxyOptions proxyOptions(const DataLimits& of) {
   options.bufferBytes = of.bufferBytes;
   options.maxHeadBytes = of.maxAnswerHeadBytes;
   options.maxHeadFields = of.maxAnswerHeadFields;
+  options.chunks = {.maxExtensionBytes = of.maxAnswerChunkExtensionBytes, .maxTrailerBytes = of.maxAnswerTrailerBytes};
   options.maxInterim = of.maxInterimAnswers;
   options.maxTunnels = of.maxTunnels;
   options.unsafeReuseWithin = milliseconds(of.unsafeReuseMs);

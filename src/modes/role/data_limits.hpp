@@ -33,18 +33,20 @@ struct DataLimits {
   std::uint32_t deadPeerSeconds = 60;        // --dead-peer-seconds: TCP keep-alive and user time-out; 0: the system's
 
   // upstreams
-  std::uint32_t connectTimeoutSeconds = 5;     // --connect-timeout-seconds
-  std::uint32_t answerTimeoutSeconds = 3600;   // --answer-timeout-seconds: request sent to the answer's head
-  std::uint32_t stallTimeoutSeconds = 0;       // --stall-timeout-seconds: without a byte in a body under way
-  std::size_t maxAnswerHeadBytes = 64 * 1024;  // --max-answer-head-bytes
-  std::size_t maxAnswerHeadFields = 200;       // --max-answer-head-fields
-  std::size_t maxInterimAnswers = 32;          // --max-interim-answers: of 1xx, before the final one
-  std::size_t poolSize = 128;                  // --pool-size: idle connections
-  std::uint32_t poolIdleMs = 4000;             // --pool-idle-ms
-  std::uint32_t unsafeReuseMs = 1000;          // --unsafe-reuse-ms (docs/decisions/0030)
-  std::uint32_t halfCloseSeconds = 60;         // --half-close-seconds: an upgraded connection with one side ended
-  std::uint32_t closeSeconds = 5;              // --close-seconds: between our 1001 and the hard end of a WebSocket
-  std::size_t bufferBytes = 16 * 1024;         // --buffer-bytes: of an exchange or tunnel, a direction
+  std::uint32_t connectTimeoutSeconds = 5;         // --connect-timeout-seconds
+  std::uint32_t answerTimeoutSeconds = 3600;       // --answer-timeout-seconds: request sent to the answer's head
+  std::uint32_t stallTimeoutSeconds = 0;           // --stall-timeout-seconds: without a byte in a body under way
+  std::size_t maxAnswerHeadBytes = 64 * 1024;      // --max-answer-head-bytes
+  std::size_t maxAnswerHeadFields = 200;           // --max-answer-head-fields
+  std::size_t maxAnswerChunkExtensionBytes = 256;  // --max-answer-chunk-extension-bytes
+  std::size_t maxAnswerTrailerBytes = 8 * 1024;    // --max-answer-trailer-bytes
+  std::size_t maxInterimAnswers = 32;              // --max-interim-answers: of 1xx, before the final one
+  std::size_t poolSize = 128;                      // --pool-size: idle connections
+  std::uint32_t poolIdleMs = 4000;                 // --pool-idle-ms
+  std::uint32_t unsafeReuseMs = 1000;              // --unsafe-reuse-ms (docs/decisions/0030)
+  std::uint32_t halfCloseSeconds = 60;             // --half-close-seconds: an upgraded connection with one side ended
+  std::uint32_t closeSeconds = 5;                  // --close-seconds: between our 1001 and the hard end of a WebSocket
+  std::size_t bufferBytes = 16 * 1024;             // --buffer-bytes: of an exchange or tunnel, a direction
 
   // HTTP/2 (h2c.hpp)
   std::uint32_t maxStreams = 1000;                        // --max-streams: open at once on a client's connection
