@@ -278,7 +278,7 @@ void Connection::checkDeadlines(TimePoint now) {
   const auto self = shared_from_this();
   const FrontLimits& limits = core_->options.limits;
   const Duration passed = now - since_;
-  if (blocked_ && now - progress_ >= limits.writeTimeout) {
+  if (refusedSince_ && now - *refusedSince_ >= limits.writeTimeout) {
     core_->stats.count("WriteTimeout");
     peerGone();
   } else if (phase_ == Phase::Idle && passed >= (core_->draining ? limits.headTimeout : limits.keepAliveTimeout)) {

@@ -95,6 +95,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void breakOff();
   bool tooSlow();
   void drainPipe();
+  void noteWritten(std::size_t taken, bool refused);
   [[nodiscard]] std::size_t inMemory() const { return out_.size() - outAt_; }
 
   std::shared_ptr<FrontCore> core_;  // null once closed
@@ -110,7 +111,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::size_t outAt_ = 0;
   std::unique_ptr<SplicePipe> pipe_;  // bytes of an answer that go before those of out_; null when there are none
   TimePoint since_;                   // begin of the phase
-  TimePoint progress_;                // last time the kernel took a byte
+  /// While bytes wait that the socket refused: when it refused the first of them, or took the last byte since.
+  std::optional<TimePoint> refusedSince_;
   Phase phase_ = Phase::Idle;
   bool running_ = false;    // in run()
   bool scheduled_ = false;  // run() is posted

@@ -132,9 +132,18 @@ std::optional<IoResult> Connection::sendBodyFrom(int fd, std::size_t limit) {
 void Connection::drainPipe() {
   const IoResult sent = pipe_->drain(socket_.get());
   if (sent.kind == IoResult::Kind::Failed) return peerGone();
-  if (sent.bytes > 0) progress_ = loop_.now();
-  blocked_ = pipe_->held() > 0;
+  noteWritten(sent.bytes, pipe_->held() > 0);
   if (!blocked_) core_->pipes.give(std::move(pipe_));
+}
+
+/// After each write to the socket: what it took, and whether it refused the rest.
+void Connection::noteWritten(std::size_t taken, bool refused) {
+  blocked_ = refused;
+  if (!refused) {
+    refusedSince_.reset();
+  } else if (taken > 0 || !refusedSince_) {
+    refusedSince_ = loop_.now();
+  }
 }
 
 void Connection::finish() {
@@ -244,8 +253,7 @@ void Connection::push(std::initializer_list<std::string_view> pieces) {
       return;
     }
     written = sent.bytes;
-    if (written > 0 || !hadUnsent) progress_ = loop_.now();
-    blocked_ = written < total;
+    noteWritten(written, written < total);
   }
   std::size_t skip = std::min(written, inMemory());
   outAt_ += skip;
