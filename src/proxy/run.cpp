@@ -7,6 +7,8 @@ namespace {
 
 /// No server gives an idle connection up this fast; and if one did, what may be repeated is.
 constexpr Duration trustedIdle = std::chrono::milliseconds(100);
+/// Chunks of an upload wait for the end of the turn until there is so much of them (docs/decisions/0062).
+constexpr std::size_t gatherBytes = 8 * 1024;
 
 }  // namespace
 
@@ -83,7 +85,9 @@ void Run::connect(bool allowPooled) {
 }
 
 void Run::flushNow() {
-  if (phase_ != Phase::Sending || !connection_) return;
+  if (phase_ == Phase::Ended || !connection_) return;
+  if (bodyStarted_) return flushBody();
+  if (phase_ != Phase::Sending) return;
   connected();
   if (phase_ != Phase::Ended) updateInterest();
 }
@@ -127,9 +131,11 @@ void Run::sendBody(std::string_view bytes) {
   owner_.counters_.bytesToUpstream += bytes.size();
   if (uploadBroken_ || bytes.empty()) return;
   if (exchange_->head().framing == http::Framing::Chunked) {
+    if (out_.empty()) owner_.flushSoon(shared_from_this());
     http::appendChunkHead(out_, bytes.size());
     out_ += bytes;
     out_ += http::chunkTail;
+    if (out_.size() < gatherBytes) return;
   } else {
     if (out_.empty()) {
       const IoResult put = writeSome(connection_->fd(), bytes);
@@ -139,8 +145,13 @@ void Run::sendBody(std::string_view bytes) {
     }
     out_ += bytes;
   }
+  flushBody();
+}
+
+/// What the upstream does not take now holds the client back.
+void Run::flushBody() {
   flush();
-  if (!out_.empty() && !bodyPaused_) {
+  if (!out_.empty() && !bodyEnded_ && !bodyPaused_) {
     bodyPaused_ = true;
     exchange_->pauseBody();
   }

@@ -40,6 +40,7 @@ class Run final : public std::enable_shared_from_this<Run>, private UpstreamConn
   void use(std::unique_ptr<UpstreamConnection> connection);
   void onReady(Interest ready) override;
   void sendBody(std::string_view bytes);
+  void flushBody();
   void endBody();
   void flush();
   void breakUpload();
