@@ -16,6 +16,12 @@ BOARD = f"whiteboard={shlex.quote(str(WHITEBOARD))}"
 # Starts children that hide: a session of its own, ignoring SIGTERM and SIGHUP.
 FAMILY = "family=sh -c 'setsid sh -c \"trap : TERM HUP INT; while :; do sleep 1; done\" & exec " + shlex.quote(str(WHITEBOARD)) + "'"
 
+# Listens on a port of its own choice, and says which.
+STUBBORN = """import socket, sys, time
+one = socket.create_server(("127.0.0.1", 0))
+open(sys.argv[1], "w").write(str(one.getsockname()[1]))
+time.sleep(60)"""
+
 
 class Refusals(unittest.TestCase):
     def run_dev(self, *args):
@@ -67,9 +73,12 @@ class Refusals(unittest.TestCase):
 class Failures(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.port_file = pathlib.Path(folder.name) / "port"
         cls.dev = Dev([BOARD, "missing=/no/such/program", "crash=sh -c 'echo cannot open notes.db >&2; exit 3'", "killed=sh -c 'kill -9 $$'",
                        "silent=sleep 60",
-                       "stubborn=python3 -m http.server --bind 127.0.0.1 18437"])
+                       f"stubborn=python3 -c {shlex.quote(STUBBORN)} {shlex.quote(str(cls.port_file))}"])
 
     @classmethod
     def tearDownClass(cls):
@@ -120,7 +129,7 @@ class Failures(unittest.TestCase):
     def test_an_application_on_another_port_is_told_which(self):
         end = self.failed("stubborn", 20, startupTimeoutSeconds=4)
         self.assertEqual(end["reason"], "StartTimeout")
-        self.assertIn("18437", end["message"])
+        self.assertIn(self.port_file.read_text(), end["message"])
         self.assertIn("PORT", end["message"])
 
     def test_an_exit_with_code_zero_is_completed_and_leaves_no_process(self):
