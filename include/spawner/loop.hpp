@@ -35,6 +35,9 @@ struct Interest {
   /// As a result: the peer closed or the descriptor failed. Reading or writing tells which. As an interest: to be told of that even while
   /// not watched for reading (unread bytes stay where they are); level-triggered, so whoever asks must act on it.
   bool hangup = false;
+  /// As an interest in reading (and not in writing): told once when more comes or the peer closes, not as long as it is there: a turn less
+  /// in the kernel. For who reads all there is; who stops before asks without it, and is told of what is there (docs/decisions/0063).
+  bool edge = false;
 };
 
 /// Ownership of the watch of one descriptor. Destroying it ends the watch; it does not close the descriptor. Must not outlive its loop.
@@ -72,8 +75,8 @@ class Loop {
   /// Runs the task when the call-back that posts it is over: after the events of this turn, or in the next one when they are over. In order
   /// of posting (SimLoop shuffles).
   virtual void post(Task task) = 0;
-  /// Level-triggered readiness of a non-blocking descriptor. The call-back may cancel its own watch. SimLoop has no descriptors (it
-  /// terminates).
+  /// Readiness of a non-blocking descriptor, level-triggered if the interest does not say edge. The call-back may cancel its own watch.
+  /// SimLoop has no descriptors (it terminates).
   virtual FdWatch watch(int fd, Interest interest, FdCallback callback) = 0;
   /// Ends run() after the present turn.
   virtual void stop() = 0;

@@ -29,7 +29,7 @@ Connection::Connection(std::shared_ptr<FrontCore> core, Fd socket)
 void Connection::start(std::list<std::shared_ptr<Connection>>::iterator place) {
   place_ = place;
   // The raw pointer is sound: close() ends the watch, and the destructor too.
-  watch_ = loop_.watch(socket_.get(), Interest{true, false, true}, [this](Interest ready) { onReady(ready); });
+  watch_ = loop_.watch(socket_.get(), Interest{true, false, true, true}, [this](Interest ready) { onReady(ready); });
 }
 
 void Connection::onReady(Interest ready) {
@@ -46,13 +46,13 @@ void Connection::onReady(Interest ready) {
     peerGone();
     run({});
   } else if (ready.readable || ready.hangup) {
-    readInput();
+    readInput(ready.hangup);
   } else {
     run({});
   }
 }
 
-void Connection::readInput() {
+void Connection::readInput(bool hangup) {
   const bool wanted = phase_ != Phase::Exchange || (bodyFlowing() && !body_.done());
   if (!wanted) {
     readOff_ = true;
@@ -61,6 +61,10 @@ void Connection::readInput() {
     return;
   }
   const IoResult got = readSome(socket_.get(), core_->buffer);
+  if (hangup || got.bytes == core_->buffer.size())
+    readsAll_ = false;  // there may be more, or an end behind it
+  else if (phase_ == Phase::Idle)
+    readsAll_ = true;  // not amid a large body: each change is a system call
   if (got.kind == IoResult::Kind::Bytes) {
     run({core_->buffer.data(), got.bytes});
   } else if (got.kind != IoResult::Kind::WouldBlock) {
@@ -305,7 +309,7 @@ void Connection::schedule() {
 }
 
 void Connection::updateInterest() {
-  if (phase_ != Phase::Closed) watch_.set(Interest{!readOff_, blocked_, true});
+  if (phase_ != Phase::Closed) watch_.set(Interest{!readOff_, blocked_, true, readsAll_});
 }
 
 /// The client went away, or a limit was passed: nothing more can be said to it.

@@ -70,7 +70,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // input (connection.cpp)
   void onReady(Interest ready);
-  void readInput();
+  void readInput(bool hangup);
   void run(std::string_view fresh);
   bool deliver();
   bool take();
@@ -120,6 +120,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool mayBeHttp2_;         // nothing but the beginning of HTTP/2's preface has come yet
   bool readOff_ = false;    // input came that nobody wants now: it stays in the kernel
   bool flushDue_ = false;
+  bool readsAll_ = true;  // nothing is left in the kernel: an edge is enough to tell of more
 
   // the exchange under way
   ExchangeImpl* exchange_ = nullptr;

@@ -15,6 +15,7 @@ std::uint32_t eventMask(Interest interest) {
   if (interest.readable) mask |= EPOLLIN | EPOLLRDHUP;
   if (interest.writable) mask |= EPOLLOUT;
   if (interest.hangup) mask |= EPOLLRDHUP;
+  if (interest.edge && interest.readable && !interest.writable) mask |= EPOLLET;
   return mask;
 }
 
@@ -24,19 +25,19 @@ std::uint64_t WatchTable::add(int fd, Interest interest, Loop::FdCallback callba
   if (fd < 0) die("watch of a descriptor that is not open");
   std::uint32_t index = firstFree_;
   if (index == none) {
-    index = static_cast<std::uint32_t>(slots_.size());
-    slots_.emplace_back();
+    index = count_++;
+    if (index / pageSlots == pages_.size()) pages_.push_back(std::make_unique<Slot[]>(pageSlots));
   } else {
-    firstFree_ = slots_[index].nextFree;
+    firstFree_ = at(index).nextFree;
   }
   if (slotOfFd_.size() <= static_cast<std::size_t>(fd)) slotOfFd_.resize(static_cast<std::size_t>(fd) + 1, none);
   // A watch may be cancelled after its descriptor was closed and the number used again: it must not touch the new one's registration.
   if (const std::uint32_t former = slotOfFd_[fd]; former != none) {
-    slots_[former].fd = -1;
-    slots_[former].interest = {};
+    at(former).fd = -1;
+    at(former).interest = {};
   }
   slotOfFd_[fd] = index;
-  Slot& slot = slots_[index];
+  Slot& slot = at(index);
   slot.callback = std::move(callback);
   slot.fd = fd;
   slot.used = true;
@@ -59,11 +60,15 @@ void WatchTable::cancel(std::uint64_t id) {
     if (eventMask(slot->interest) != 0) ::epoll_ctl(epollFd_, EPOLL_CTL_DEL, slot->fd, nullptr);
     slotOfFd_[slot->fd] = none;
   }
-  const Loop::FdCallback released = std::move(slot->callback);  // its captures go last, when the table is in order again
   slot->fd = -1;
   slot->used = false;
   if (++slot->generation == 0) slot->generation = 1;
-  slot->nextFree = firstFree_;
+  if (!slot->running) release(*slot, index);
+}
+
+void WatchTable::release(Slot& slot, std::uint32_t index) {
+  const Loop::FdCallback released = std::move(slot.callback);  // its captures go last, when the table is in order again
+  slot.nextFree = firstFree_;
   firstFree_ = index;
 }
 
@@ -77,21 +82,23 @@ void WatchTable::dispatch(std::uint64_t id, std::uint32_t events) {
   ready.writable = slot->interest.writable && (failed || (events & EPOLLOUT) != 0);
   ready.hangup = hangup;
   if (!ready.readable && !ready.writable && !(hangup && slot->interest.hangup)) return;  // the interest changed after epoll had reported
-  // The call-back is held here while it runs: it may cancel its own watch, and the table may grow.
-  Loop::FdCallback callback = std::move(slot->callback);
-  callback(ready);
-  if (Slot* same = find(id)) same->callback = std::move(callback);
+  // It runs where it is: slots stay in their place when the table grows, and one whose call-back cancels its own watch is kept until here.
+  slot->running = true;
+  slot->callback(ready);
+  slot->running = false;
+  if (!slot->used) release(*slot, static_cast<std::uint32_t>(id));
 }
 
 void WatchTable::clear() {
-  for (std::size_t index = 0; index < slots_.size(); ++index)
-    if (slots_[index].used) cancel(std::uint64_t{slots_[index].generation} << 32 | index);
+  for (std::uint32_t index = 0; index < count_; ++index)
+    if (at(index).used) cancel(std::uint64_t{at(index).generation} << 32 | index);
 }
 
 WatchTable::Slot* WatchTable::find(std::uint64_t id) {
   const auto index = static_cast<std::uint32_t>(id);
-  if (index >= slots_.size() || !slots_[index].used || slots_[index].generation != id >> 32) return nullptr;
-  return &slots_[index];
+  if (index >= count_) return nullptr;
+  Slot& slot = at(index);
+  return slot.used && slot.generation == id >> 32 ? &slot : nullptr;
 }
 
 /// Brings the registration from the slot's present interest to the new one. An empty interest has no registration at all: epoll reports a

@@ -4,7 +4,7 @@
 // Owner: Reactor. Thread: the loop's.
 
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <vector>
 
 #include "spawner/loop.hpp"
@@ -29,15 +29,20 @@ class WatchTable {
     std::uint32_t generation = 1;
     std::uint32_t nextFree = 0;
     bool used = false;
+    bool running = false;  // its call-back is: a watch that is cancelled meanwhile keeps it until it is over
     Interest interest;
   };
   Slot* find(std::uint64_t id);
+  [[nodiscard]] Slot& at(std::uint32_t index) { return pages_[index / pageSlots][index % pageSlots]; }
+  void release(Slot& slot, std::uint32_t index);
   void control(Slot& slot, std::uint32_t index, Interest interest);
 
   static constexpr std::uint32_t none = UINT32_MAX;
   const int epollFd_;
-  std::deque<Slot> slots_;               // it grows without a second copy
-  std::vector<std::uint32_t> slotOfFd_;  // index: descriptor
+  static constexpr std::uint32_t pageSlots = 64;
+  std::vector<std::unique_ptr<Slot[]>> pages_;  // they stay in their place: it grows without a second copy
+  std::uint32_t count_ = 0;                     // slots ever used
+  std::vector<std::uint32_t> slotOfFd_;         // index: descriptor
   std::uint32_t firstFree_ = none;
 };
 

@@ -21,7 +21,7 @@ void Run::readAnswer() {
   char* const buffer = owner_.scratch_.get();
   const std::size_t size = owner_.options_.bufferBytes;
   for (int i = 0; i < readsPerTurn && phase_ != Phase::Ended && !readPaused_; ++i) {
-    if (phase_ == Phase::Body && decoder_.fixedLeft() >= passFrom && passBody()) return;
+    if (phase_ == Phase::Body && decoder_.fixedLeft() >= passFrom && passBody()) return connection_->readAll(false);
     const IoResult got = readSome(connection_->fd(), std::span(buffer, size));
     switch (got.kind) {
       case IoResult::Kind::WouldBlock: return;
@@ -30,8 +30,12 @@ void Run::readAnswer() {
       case IoResult::Kind::Bytes: break;
     }
     heardAnything_ = true;
+    if (got.bytes == size)
+      connection_->readAll(false);
+    else if (phase_ != Phase::Body)
+      connection_->readAll(true);  // not amid a large body: each change is a system call
     consume({buffer, got.bytes});
-    if (got.bytes < size) return;  // most likely there is no more; if there is, the loop says so
+    if (got.bytes < size) return;
   }
 }
 

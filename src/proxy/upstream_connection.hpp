@@ -23,9 +23,13 @@ class UpstreamConnection {
 
   [[nodiscard]] int fd() const { return socket_.get(); }
   void setListener(Listener* listener) { listener_ = listener; }
+  /// How the last read ended: nothing was left of what had come, or something may have been.
+  void readAll(bool all) { readAll_ = all; }
   void want(Interest interest) {
+    interest.edge = readAll_ && !hungUp_;
     if (watch_) return watch_.set(interest);
     watch_ = loop_.watch(socket_.get(), interest, [this](Interest ready) {
+      if (ready.hangup) hungUp_ = true;  // the end is behind what is still to be read
       if (listener_ != nullptr) listener_->onReady(ready);
     });
   }
@@ -40,6 +44,8 @@ class UpstreamConnection {
   Fd socket_;
   FdWatch watch_;  // after the socket: it goes first
   Listener* listener_ = nullptr;
+  bool readAll_ = true;
+  bool hungUp_ = false;
 };
 
 }  // namespace spawner::proxy

@@ -63,6 +63,33 @@ TEST_CASE_METHOD(FrontFixture, "Pipelined requests that are answered inside the 
   CHECK(client.count("HTTP/1.1 200 OK") == 1000);
 }
 
+TEST_CASE_METHOD(FrontFixture, "More requests than one read takes are all answered", "[integration]") {
+  start({}, echoPath());
+  Client client = this->client();
+  std::string burst;
+  constexpr int all = 6000;
+  for (int i = 0; i < all; ++i) burst += "GET /" + std::to_string(i) + " HTTP/1.1\r\nHost: a\r\n\r\n";
+  std::size_t sent = 0;
+  for (int round = 1; round <= 2; ++round, sent = 0) {
+    waitFor("every answer", [&] {
+      sent += client.send(std::string_view(burst).substr(sent));
+      return sent == burst.size() && client.count("path=/" + std::to_string(all - 1)) == static_cast<std::size_t>(round);
+    });
+  }
+  CHECK(client.count("HTTP/1.1 200 OK") == 2 * all);
+}
+
+TEST_CASE_METHOD(FrontFixture, "An end that came with the request is seen after its answer", "[integration]") {
+  start({}, echoPath());
+  Client client = this->client();
+  client.send("GET /last HTTP/1.1\r\nHost: a\r\n\r\n");
+  client.halfClose();
+  client.waitFor("path=/last");
+  client.waitClosed();
+  CHECK_FALSE(client.resetSeen);
+  CHECK(front->stats().connections == 0);
+}
+
 TEST_CASE_METHOD(FrontFixture, "A request split at every byte is one request", "[integration]") {
   start({}, echoPath());
   Client client = this->client();

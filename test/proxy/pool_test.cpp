@@ -102,6 +102,41 @@ TEST_CASE("a connection that the upstream closes leaves the pool at once", "[int
   CHECK(f.proxy->counters().retries == 0);
 }
 
+TEST_CASE("a connection that ends right behind its answer does not lie in the pool", "[integration]") {
+  ProxyFixture f;
+  f.start();
+  f.upstream.onBytes = [](RawPeer& peer) {
+    if (!contains(peer.received, "\r\n\r\n")) return;
+    peer.send(okAnswer);
+    peer.halfClose();
+  };
+  auto client = f.client();
+  for (int i = 0; i < 3; ++i) {
+    exchange(f, *client, simpleGet, "hello");
+    f.wait(
+        "the upstream's connection to end", [&] { return f.upstream.last().over(); }, f.options.pool.idleTimeout / 2);
+  }
+  CHECK(f.proxy->counters().upstreamConnects == 3);
+  CHECK(f.proxy->counters().retries == 0);
+}
+
+TEST_CASE("an answer that fills the buffer to its last byte arrives whole, and its connection is used again", "[integration]") {
+  ProxyFixture f;
+  f.start();
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: ";
+  const std::size_t times = GENERATE(1, 3, 4, 5, 9);
+  std::size_t length = times * f.options.bufferBytes - head.size() - 9;
+  REQUIRE(std::to_string(length).size() == 5 + (length >= 100'000));
+  length -= length >= 100'000;
+  const std::string answer = head + std::to_string(length) + "\r\n\r\n" + std::string(length - 1, 'x') + "!";
+  REQUIRE(answer.size() == times * f.options.bufferBytes);
+  f.answerAll(answer);
+  auto client = f.client();
+  for (int i = 0; i < 3; ++i) exchange(f, *client, simpleGet, "!");
+  CHECK(f.proxy->counters().upstreamConnects == 1);
+  CHECK(f.proxy->counters().upstreamReuses == 2);
+}
+
 TEST_CASE("Connection: close, Keep-Alive: timeout=1 and HTTP/1.0 are not kept", "[integration]") {
   ProxyFixture f;
   f.start();
