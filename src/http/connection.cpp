@@ -193,7 +193,7 @@ bool Connection::takeHead() {
   return true;
 }
 
-void Connection::beginExchange(RequestHead head) {
+void Connection::beginExchange(RequestHead&& head) {
   phase_ = Phase::Exchange;
   since_ = loop_.now();
   minorVersion_ = head.minorVersion;
@@ -206,7 +206,7 @@ void Connection::beginExchange(RequestHead head) {
   counted_ = true;
   ++core_->stats.requests;
   ++core_->stats.exchanges;
-  auto exchange = std::make_unique<ExchangeImpl>(shared_from_this(), std::move(head));
+  auto exchange = ExchangeImpl::make(core_->exchanges, shared_from_this(), std::move(head));
   exchange_ = exchange.get();
   core_->handler(std::move(exchange));
 }

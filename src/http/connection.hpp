@@ -77,7 +77,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool takeHead();
   bool takePreface();
   void takeBody();
-  void beginExchange(RequestHead head);
+  void beginExchange(RequestHead&& head);
   void badBody(const Refusal& refusal);
   void schedule();
   void updateInterest();

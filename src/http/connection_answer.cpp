@@ -15,8 +15,6 @@ namespace {
 /// Pieces smaller than this wait for the end of the turn, so that head, body and last chunk go out in one system call, and the sends of all
 /// connections in a row: that way the kernel wakes a reader once and not for each (docs/decisions/0062).
 constexpr std::size_t smallPiece = 8 * 1024;
-/// Room for a head, so that writing one asks for memory once.
-constexpr std::size_t usualHead = 512;
 
 }  // namespace
 
@@ -64,7 +62,7 @@ void Connection::sendHead(const ResponseHead& head) {
   answerLeft_ = answerFraming_ == Framing::Length ? head.contentLength : 0;
   closeAfter_ = !keepAlive_ || core_->draining || !body_.done() || answerFraming_ == Framing::UntilClose;
 
-  if (out_.empty()) out_.reserve(usualHead);
+  if (out_.empty() && out_.capacity() <= std::string().capacity()) out_ = core_->heads.take();
   HeadWriter writer(out_);
   writer.statusLine(head.status, head.reason);
   writer.endToEndFields(head.headers);
@@ -259,7 +257,7 @@ void Connection::push(std::initializer_list<std::string_view> pieces) {
   outAt_ += skip;
   skip = written - skip;
   if (inMemory() == 0) {
-    std::string().swap(out_);
+    if (core_) core_->heads.give(out_);
     outAt_ = 0;
   }
   for (const std::string_view piece : pieces) {

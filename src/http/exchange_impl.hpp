@@ -2,8 +2,10 @@
 // ExchangeImpl: the Exchange that a handler holds: its call-backs, and calls passed on to the connection. Internal to the front.
 
 #include <memory>
+#include <new>
 #include <utility>
 
+#include "base/recycled.hpp"
 #include "http/connection.hpp"
 
 namespace spawner::http {
@@ -11,7 +13,17 @@ namespace spawner::http {
 /// Owner: the handler. connection_ is null once the exchange is over.
 class ExchangeImpl final : public Exchange {
  public:
-  ExchangeImpl(std::shared_ptr<Connection> connection, RequestHead head) : connection_(std::move(connection)), head_(std::move(head)) {}
+  static std::unique_ptr<ExchangeImpl> make(std::shared_ptr<RecycledBlocks> blocks, std::shared_ptr<Connection> connection,
+                                            RequestHead&& head) {
+    void* const block = blocks->take(sizeof(ExchangeImpl));
+    return std::unique_ptr<ExchangeImpl>(::new (block) ExchangeImpl(std::move(blocks), std::move(connection), std::move(head)));
+  }
+  /// Of `delete`: the block goes back to where it is from.
+  static void operator delete(ExchangeImpl* self, std::destroying_delete_t) {
+    const auto blocks = std::move(self->blocks_);
+    self->~ExchangeImpl();
+    blocks->give(self);
+  }
   ~ExchangeImpl() override {
     if (const auto connection = std::exchange(connection_, nullptr)) connection->abandon();
   }
@@ -71,6 +83,10 @@ class ExchangeImpl final : public Exchange {
 
  private:
   friend class Connection;
+  ExchangeImpl(std::shared_ptr<RecycledBlocks>&& blocks, std::shared_ptr<Connection>&& connection, RequestHead&& head)
+      : blocks_(std::move(blocks)), connection_(std::move(connection)), head_(std::move(head)) {}
+
+  std::shared_ptr<RecycledBlocks> blocks_;
   std::shared_ptr<Connection> connection_;
   const RequestHead head_;
   mutable std::string peer_;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/recycled.hpp"
 #include "http/front.hpp"
 #include "http/splice.hpp"
 #include "spawner/loop.hpp"
@@ -32,6 +33,9 @@ struct FrontCore : std::enable_shared_from_this<FrontCore> {
   std::size_t lingering = 0;  // of them, only throw input away: no exchange is under way
   SplicePipes pipes;
   std::vector<std::shared_ptr<Connection>> due, batch;  // by runSoon(): of the next task, of the present one
+  static constexpr std::size_t recycled = 64;           // about as many exchanges as are begun in a turn
+  const std::shared_ptr<RecycledBlocks> exchanges = std::make_shared<RecycledBlocks>(recycled);
+  RecycledStrings heads{recycled};
   bool draining = false;
   Task drained;
   /// Every connection reads into this one; what it cannot use at once it copies. So an idle connection holds no buffer.

@@ -39,11 +39,11 @@ class HeadReader final : public beast::basic_parser<isRequest> {
  public:
   HeadReader(Head& head, HeadFacts& facts) : head_(head), facts_(facts) {}
 
-  BeastError read(std::string_view bytes) {
+  BeastError read(std::string_view bytes, std::size_t fields) {
     this->header_limit(static_cast<std::uint32_t>(bytes.size()));
     this->body_limit(boost::none);
     BeastError error;
-    head_.headers.fields().reserve(12);
+    head_.headers.fields().reserve(fields);
     this->put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
     if (!error && !this->is_header_done()) error = beast::error::partial_message;
     for (const auto& [name, value] : head_.headers.fields()) noteField(facts_, name, value);
@@ -128,10 +128,10 @@ bool keepsAlive(int minorVersion, const Headers& headers) {
   return minorVersion >= 1 || headers.hasToken("Connection", "keep-alive");
 }
 
-std::optional<Refusal> readRequest(std::string_view raw, RequestHead& head) {
+std::optional<Refusal> readRequest(std::string_view raw, std::size_t fields, RequestHead& head) {
   HeadFacts facts;
   facts.raw = raw;
-  const BeastError error = HeadReader<true, RequestHead>(head, facts).read(raw);
+  const BeastError error = HeadReader<true, RequestHead>(head, facts).read(raw, fields);
   facts.method = head.method;
   facts.target = head.target;
   if (error) return refusalFor(error, raw, facts, requestRules());
@@ -149,11 +149,11 @@ std::optional<Refusal> readRequest(std::string_view raw, RequestHead& head) {
   return std::nullopt;
 }
 
-std::optional<Refusal> readResponse(std::string_view raw, std::string_view requestMethod, ResponseHead& head) {
+std::optional<Refusal> readResponse(std::string_view raw, std::size_t fields, std::string_view requestMethod, ResponseHead& head) {
   HeadFacts facts;
   facts.request = false;
   facts.raw = raw;
-  const BeastError error = HeadReader<false, ResponseHead>(head, facts).read(raw);
+  const BeastError error = HeadReader<false, ResponseHead>(head, facts).read(raw, fields);
   facts.method = requestMethod;
   facts.status = head.status;
   if (error) return refusalFor(error, raw, facts, responseRules());
@@ -238,13 +238,13 @@ HeadFeed RequestHeadParser::feed(std::string_view bytes) {
   HeadFeed result = collector_.feed(bytes);
   if (result.status != HeadFeed::Status::Done) return result;
   head_ = RequestHead();
-  if (const auto refusal = readRequest(collector_.head(), head_)) return refused(result.consumed, *refusal);
+  if (const auto refusal = readRequest(collector_.head(), collector_.fields(), head_)) return refused(result.consumed, *refusal);
   return result;
 }
 
 RequestHead RequestHeadParser::takeHead() {
   collector_.clear();
-  return std::exchange(head_, RequestHead());
+  return std::move(head_);
 }
 
 HeadFeed ResponseHeadParser::feed(std::string_view bytes, std::string_view requestMethod) {
@@ -253,7 +253,7 @@ HeadFeed ResponseHeadParser::feed(std::string_view bytes, std::string_view reque
   if (result.status == HeadFeed::Status::Refused) refusal = result.refusal;
   if (result.status == HeadFeed::Status::Done) {
     head_ = ResponseHead();
-    refusal = readResponse(collector_.head(), requestMethod, head_);
+    refusal = readResponse(collector_.head(), collector_.fields(), requestMethod, head_);
   }
   if (!refusal) return result;
   refusal->status = 502;  // whatever is wrong with an upstream's answer, that is what the client is told
@@ -262,7 +262,7 @@ HeadFeed ResponseHeadParser::feed(std::string_view bytes, std::string_view reque
 
 ResponseHead ResponseHeadParser::takeHead() {
   collector_.clear();
-  return std::exchange(head_, ResponseHead());
+  return std::move(head_);
 }
 
 }  // namespace spawner::http

@@ -31,6 +31,8 @@ class HeadCollector {
   /// On Done, head() is the whole head until the next feed() or clear().
   HeadFeed feed(std::string_view bytes);
   [[nodiscard]] std::string_view head() const { return head_; }
+  /// On Done: its lines but the first, which are fields.
+  [[nodiscard]] std::size_t fields() const { return lines_ > 0 ? lines_ - 1 : 0; }
   /// True when a byte of a head was seen (an empty line in front of it is none: RFC 9112 §2.2).
   [[nodiscard]] bool started() const { return !pending_.empty() || !head_.empty(); }
   void clear();

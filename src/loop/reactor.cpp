@@ -2,6 +2,7 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@ namespace {
 constexpr int maxEventsPerTurn = 256;
 constexpr int maxTimersPerTurn = 1024;
 constexpr std::uint64_t wakeId = UINT64_MAX;
+constexpr std::uint64_t timerId = wakeId - 1;
 
 TimePoint readClock() {
   timespec time{};
@@ -36,9 +38,10 @@ Fd checked(int fd, std::string_view what) {
   return Fd(fd);
 }
 
-/// epoll's time-out: whole milliseconds, rounded up, so that a timer is never early.
+/// epoll's time-out: whole milliseconds, rounded up, so that no limit is passed early.
 int toTimeout(Duration wait) {
   if (wait <= Duration::zero()) return 0;
+  if (wait == Duration::max()) return -1;
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(std::min<Duration>(wait, std::chrono::hours(1)));
   return static_cast<int>(ms.count());
 }
@@ -48,6 +51,10 @@ int toTimeout(Duration wait) {
 struct Reactor::Impl {
   Fd epollFd = checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
   Fd wakeFd = checked(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd");
+  /// Armed for the next timer, or an earlier one that was cancelled: a time-out of each wait would be set and taken back in the kernel each
+  /// time, a timer that stays is not.
+  Fd timerFd = checked(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC), "timerfd_create");
+  TimePoint armed = TimePoint::max();
   WatchTable watches{epollFd.get()};
   TimerHeap timers;
   std::uint64_t nextTimer = 0;  // the heap's tie: equal times run in the order of asking
@@ -62,17 +69,34 @@ struct Reactor::Impl {
   void runEvents(int count);
   void runPosted();
   void runTimers(std::uint64_t firstOfThisTurn);
-  [[nodiscard]] Duration untilNext(Duration longest) const;
+  void listenTo(const Fd& fd, std::uint64_t id, std::uint32_t events);
+  void armTimer();
 };
 
-Duration Reactor::Impl::untilNext(Duration longest) const {
-  if (!posted.empty() || longest <= Duration::zero()) return Duration::zero();
-  return timers.empty() ? longest : std::min(longest, timers.nextDue() - readClock());
+/// Whole milliseconds, rounded up: never early, and timers that are close together are one.
+void Reactor::Impl::armTimer() {
+  if (timers.empty() || timers.nextDue() >= armed || timers.nextDue() == TimePoint::max()) return;
+  const auto at = std::chrono::ceil<std::chrono::milliseconds>(timers.nextDue().time_since_epoch());
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(at);
+  itimerspec time{};
+  time.it_value.tv_sec = static_cast<time_t>(seconds.count());
+  time.it_value.tv_nsec = static_cast<long>(std::chrono::nanoseconds(at - seconds).count());
+  if (::timerfd_settime(timerFd.get(), TFD_TIMER_ABSTIME, &time, nullptr) != 0) die(systemError("timerfd_settime", errno).message);
+  armed = TimePoint(at);
+}
+
+void Reactor::Impl::listenTo(const Fd& fd, std::uint64_t id, std::uint32_t events) {
+  epoll_event event{};
+  event.events = events;
+  event.data.u64 = id;
+  if (::epoll_ctl(epollFd.get(), EPOLL_CTL_ADD, fd.get(), &event) != 0) die(systemError("epoll_ctl", errno).message);
 }
 
 void Reactor::Impl::turn(Duration longest) {
   if (inTurn) die("Reactor: a call-back ran the loop that runs it");
-  int count = ::epoll_wait(epollFd.get(), events.data(), maxEventsPerTurn, toTimeout(untilNext(longest)));
+  const bool workLeft = !posted.empty() || (!timers.empty() && timers.nextDue() <= now);
+  if (!workLeft) armTimer();
+  int count = ::epoll_wait(epollFd.get(), events.data(), maxEventsPerTurn, workLeft ? 0 : toTimeout(longest));
   if (count < 0) {
     if (errno != EINTR) die(systemError("epoll_wait", errno).message);
     count = 0;
@@ -95,8 +119,12 @@ void Reactor::Impl::turn(Duration longest) {
 void Reactor::Impl::runEvents(int count) {
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
-    if (event.data.u64 != wakeId) {
+    if (event.data.u64 < timerId) {
       watches.dispatch(event.data.u64, event.events);
+      continue;
+    }
+    if (event.data.u64 == timerId) {
+      armed = TimePoint::max();
       continue;
     }
     std::uint64_t value = 0;
@@ -121,10 +149,8 @@ void Reactor::Impl::runTimers(std::uint64_t firstOfThisTurn) {
 }
 
 Reactor::Reactor() : impl_(std::make_unique<Impl>()) {
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.u64 = wakeId;
-  if (::epoll_ctl(impl_->epollFd.get(), EPOLL_CTL_ADD, impl_->wakeFd.get(), &event) != 0) die(systemError("eventfd", errno).message);
+  impl_->listenTo(impl_->wakeFd, wakeId, EPOLLIN);
+  impl_->listenTo(impl_->timerFd, timerId, EPOLLIN | EPOLLET);  // never read: to be told once is all it is for
 }
 
 Reactor::~Reactor() {

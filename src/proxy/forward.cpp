@@ -110,8 +110,8 @@ void writeFraming(http::HeadWriter& out, const http::RequestHead& head) {
 
 }  // namespace
 
-Result<std::string> upstreamHead(const http::RequestHead& head, std::string_view peer, std::string_view upstream, const RequestEdit& edit) {
-  std::string bytes;
+Result<std::string> upstreamHead(const http::RequestHead& head, std::string_view peer, std::string_view upstream, const RequestEdit& edit,
+                                 std::string bytes) {
   bytes.reserve(512);
   http::HeadWriter out(bytes);
   out.requestLine(head.method, edit.target.empty() ? originForm(head) : edit.target);

@@ -30,8 +30,10 @@ struct RequestEdit {
 
 /// The request head for the upstream, as bytes: HTTP/1.1, origin-form (RFC 9112 §3.2.2: the Host is that of an absolute target), hop-by-hop
 /// fields gone, X-Forwarded-* set, the body's framing, and for an upgrade `Connection: Upgrade` and the Upgrade field. peer: the client's
-/// "address:port". upstream: the Host for a request without one. InvalidArgument: an edit holds what no head may.
-Result<std::string> upstreamHead(const http::RequestHead& head, std::string_view peer, std::string_view upstream, const RequestEdit& edit);
+/// "address:port". upstream: the Host for a request without one. InvalidArgument: an edit holds what no head may. bytes: an
+/// empty string whose memory is used.
+Result<std::string> upstreamHead(const http::RequestHead& head, std::string_view peer, std::string_view upstream, const RequestEdit& edit,
+                                 std::string bytes = {});
 /// The same for HTTP/2: target, and fields without those of a connection.
 struct UpstreamRequest {
   std::string target;

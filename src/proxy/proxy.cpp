@@ -59,7 +59,7 @@ Proxy::~Proxy() {
 
 void Proxy::run(std::unique_ptr<http::Exchange> exchange, Target target) {
   ++counters_.requests;
-  const auto run = std::make_shared<Run>(*this, std::move(exchange), std::move(target));
+  const auto run = std::allocate_shared<Run>(RecyclingAllocator<Run>(blocks_), *this, std::move(exchange), std::move(target));
   run->place = runs_.insert(runs_.end(), run);
   counters_.active = runs_.size();
   if (!ticker_.active()) ticker_ = loop_.after(period_, [this] { tick(); });

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "base/recycled.hpp"
 #include "http/body.hpp"
 #include "http/exchange.hpp"
 #include "loop/socket.hpp"
@@ -93,7 +94,10 @@ class Proxy {
   ProxyCounters counters_;
   UpstreamPool pool_;
   Tunnels tunnels_;
-  const std::unique_ptr<char[]> scratch_;  // bufferBytes; what is read into it is passed on before the next read
+  const std::unique_ptr<char[]> scratch_;      // bufferBytes; what is read into it is passed on before the next read
+  static constexpr std::size_t recycled = 64;  // about as many exchanges as are begun in a turn
+  const std::shared_ptr<RecycledBlocks> blocks_ = std::make_shared<RecycledBlocks>(recycled);  // of runs
+  RecycledStrings heads_{recycled};
   std::list<std::shared_ptr<Run>> runs_;
   struct Due {
     std::vector<std::shared_ptr<Run>> next, batch;  // of the next task, of the present one

@@ -12,7 +12,7 @@ constexpr std::size_t gatherBytes = 8 * 1024;
 
 }  // namespace
 
-Run::Run(Proxy& owner, std::unique_ptr<http::Exchange> exchange, Target target)
+Run::Run(Proxy& owner, std::unique_ptr<http::Exchange> exchange, Target&& target)
     : owner_(owner),
       exchange_(std::move(exchange)),
       target_(std::move(target)),
@@ -20,7 +20,8 @@ Run::Run(Proxy& owner, std::unique_ptr<http::Exchange> exchange, Target target)
 
 Result<std::string> Run::headBytes() const {
   const http::RequestHead& head = exchange_->head();
-  return upstreamHead(head, exchange_->peer(), head.host().empty() ? target_.address.toString() : std::string(), target_.edit);
+  return upstreamHead(head, exchange_->peer(), head.host().empty() ? target_.address.toString() : std::string(), target_.edit,
+                      owner_.heads_.take());
 }
 
 void Run::start() {
@@ -174,7 +175,7 @@ void Run::flush() {
       written_ += put.bytes;
       setDeadline(owner_.options_.stallTimeout);
       if (put.bytes == out_.size())
-        std::string().swap(out_);  // nothing is held while nothing is pending
+        owner_.heads_.give(out_);  // nothing is held while nothing is pending
       else
         out_.erase(0, put.bytes);
     }

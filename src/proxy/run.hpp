@@ -16,7 +16,7 @@ namespace spawner::proxy {
 
 class Run final : public std::enable_shared_from_this<Run>, private UpstreamConnection::Listener {
  public:
-  Run(Proxy& owner, std::unique_ptr<http::Exchange> exchange, Target target);
+  Run(Proxy& owner, std::unique_ptr<http::Exchange> exchange, Target&& target);
 
   void start();
   /// The client sees an error; nothing is called back.

@@ -41,6 +41,32 @@ TEST_CASE("reactor: a timer is never early", "[integration]") {
   }
 }
 
+TEST_CASE("reactor: a timer that comes before the one waited for, or after one that was cancelled, is on time", "[integration]") {
+  Reactor loop;
+  const Timer far = loop.after(1h, [] {});
+  int turnsTaken = 0;
+  const auto waited = [&](Duration delay) {
+    const TimePoint asked = loop.now();
+    TimePoint ran{};
+    const Timer timer = loop.after(delay, [&] { ran = loop.now(); });
+    turnsTaken = 0;
+    REQUIRE(loop.runUntil([&] { return ++turnsTaken, ran != TimePoint{}; }, 5s));
+    return ran - asked;
+  };
+  CHECK(waited(20ms) >= 20ms);
+  CHECK(waited(3ms) >= 3ms);
+  loop.after(2ms, [] {}).cancel();
+  CHECK(waited(10ms) >= 10ms);
+  {
+    const Timer early = loop.after(3ms, [] {});
+    CHECK_FALSE(loop.runUntil([] { return false; }, 1ms));  // the wait has begun with it
+  }
+  CHECK(waited(10ms) >= 10ms);
+  CHECK(turnsTaken < 10);
+  CHECK(waited(1us) >= 1us);
+  CHECK(waited(-1ms) < 1s);
+}
+
 TEST_CASE("reactor: a timer with no delay waits for the next turn", "[integration]") {
   Reactor loop;
   int turn = 0;
