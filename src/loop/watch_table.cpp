@@ -28,7 +28,7 @@ std::uint64_t WatchTable::add(int fd, Interest interest, Loop::FdCallback callba
     index = count_++;
     if (index / pageSlots == pages_.size()) pages_.push_back(std::make_unique<Slot[]>(pageSlots));
   } else {
-    firstFree_ = at(index).nextFree;
+    firstFree_ = static_cast<std::uint32_t>(at(index).fd);
   }
   if (slotOfFd_.size() <= static_cast<std::size_t>(fd)) slotOfFd_.resize(static_cast<std::size_t>(fd) + 1, none);
   // A watch may be cancelled after its descriptor was closed and the number used again: it must not touch the new one's registration.
@@ -68,7 +68,7 @@ void WatchTable::cancel(std::uint64_t id) {
 
 void WatchTable::release(Slot& slot, std::uint32_t index) {
   const Loop::FdCallback released = std::move(slot.callback);  // its captures go last, when the table is in order again
-  slot.nextFree = firstFree_;
+  slot.fd = static_cast<int>(firstFree_);
   firstFree_ = index;
 }
 

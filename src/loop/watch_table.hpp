@@ -25,9 +25,8 @@ class WatchTable {
  private:
   struct Slot {
     Loop::FdCallback callback;
-    int fd = -1;
+    int fd = -1;  // of a free slot: the next free one
     std::uint32_t generation = 1;
-    std::uint32_t nextFree = 0;
     bool used = false;
     bool running = false;  // its call-back is: a watch that is cancelled meanwhile keeps it until it is over
     Interest interest;
