@@ -43,6 +43,7 @@ bool Http2Run::attach(Http2Upstream& connection) {
   connection_ = connection.shared_from_this();
   setDeadline(bodyEnded_ ? owner_.options_.headTimeout : owner_.options_.stallTimeout);
   if (!bodyEnded_) readBody();
+  if (std::exchange(bodyPaused_, false)) exchange_->resumeBody();
   return true;
 }
 
@@ -132,14 +133,19 @@ void Http2Run::onData(std::string_view bytes) {
 /// Back-pressure: while the client has not taken what it got, the upstream's window stays as small as it is.
 void Http2Run::holdBack(std::size_t bytes) {
   owed_ += bytes;
-  if (exchange_->unsent() <= owner_.options_.bufferBytes / 2) return connection_->consumed(id_, std::exchange(owed_, 0));
+  if (exchange_->unsent() <= owner_.options_.bufferBytes / 2) return giveBack();
   if (std::exchange(drainHooked_, true)) return;
   exchange_->onDrained([weak = weak_from_this()] {
     const auto self = weak.lock();
     if (!self || self->ended_ || !self->connection_) return;
     self->setDeadline(self->owner_.options_.stallTimeout);
-    if (self->owed_ > 0) self->connection_->consumed(self->id_, std::exchange(self->owed_, 0));
+    self->giveBack();
   });
+}
+
+/// Also when the stream is over: the window of the connection has lost as much.
+void Http2Run::giveBack() {
+  if (const std::size_t bytes = std::exchange(owed_, 0); connection_ && bytes > 0) connection_->consumed(id_, bytes);
 }
 
 void Http2Run::onTrailers(http::Headers trailers) {
@@ -156,8 +162,8 @@ void Http2Run::onEnd() {
 
 void Http2Run::onClosed(std::uint32_t errorCode, bool lost, const std::string& why) {
   if (ended_) return;
+  giveBack();
   connection_ = nullptr;
-  owed_ = 0;
   if (retry(errorCode, lost)) return;
   if (!lost && exchange_->reset(errorCode == http2::noError ? http2::internalError : errorCode)) {
     ++(headSeen_ ? owner_.counters_.brokenAnswers : owner_.counters_.failuresBeforeHead);
@@ -172,6 +178,10 @@ bool Http2Run::retry(std::uint32_t errorCode, bool lost) {
   if (lost ? !bodyEnded_ || !isIdempotent(exchange_->head().method) : errorCode != http2::refusedStream) return false;
   retried_ = true;
   ++owner_.counters_.retries;
+  if (bodyStarted_ && !bodyEnded_) {  // what comes of it meanwhile is the next stream's
+    bodyPaused_ = true;
+    exchange_->pauseBody();
+  }
   setDeadline(owner_.options_.connectTimeout);
   owner_.place(shared_from_this());
   return true;
@@ -223,7 +233,7 @@ void Http2Run::leaveStream(std::uint32_t errorCode) {
 void Http2Run::end() {
   if (std::exchange(ended_, true)) return;
   const auto alive = shared_from_this();
-  if (connection_ && owed_ > 0) connection_->consumed(id_, owed_);  // for the window of the connection
+  giveBack();
   connection_ = nullptr;
   exchange_.reset();
   owner_.ended(*this);

@@ -41,6 +41,7 @@ class Http2Run final : public std::enable_shared_from_this<Http2Run>, private Ht
   void endBody();
   void startAnswer(http2::Head head);
   void holdBack(std::size_t bytes);
+  void giveBack();
   [[nodiscard]] bool retry(std::uint32_t errorCode, bool lost);
   void breakOff();
   void leaveStream(std::uint32_t errorCode);

@@ -156,6 +156,7 @@ void Http2Upstream::turn() {
   } while (!closed_.empty());
   if (!settingsSeen_ && session_.over()) return fail(false, address_.toString() + " does not speak HTTP/2");
   if (streams_.empty() && (goingAway_ || session_.over())) return fail(false, address_.toString() + " takes no more requests");
+  if (session_.over()) return fail(false, address_.toString() + " broke HTTP/2");  // libnghttp2 has said so, in a GOAWAY
 }
 
 void Http2Upstream::tellClosed() {
