@@ -7,10 +7,13 @@ import json
 import re
 import socket
 import subprocess
+import time
 import unittest
 
 import h2c  # noqa: F401  first: it may go on in Debian's Python
 
+import h2.config
+import h2.connection
 import h2.events
 import h2.settings
 from h2c import raw
@@ -28,6 +31,43 @@ def sidecar_for(test, serve, *options):
     sidecar = Sidecar(application.port, "--upstream-protocol=h2c", *options)
     test.addCleanup(sidecar.close)
     return sidecar
+
+
+class Large:
+    """An application that answers /large with 4 MiB and all else with 1000 bytes, as the windows allow."""
+
+    def __init__(self):
+        self.connections, self.sent, self.last = 0, 0, (0, time.monotonic())
+
+    def settled(self):
+        """For half a second nothing more of it was wanted."""
+        if self.sent != self.last[0]:
+            self.last = (self.sent, time.monotonic())
+        return self.sent > 0 and time.monotonic() - self.last[1] > 0.5
+
+    def serve(self, connection):
+        self.connections += 1
+        conn = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+        conn.initiate_connection()
+        left = {}
+        while True:
+            connection.sendall(conn.data_to_send())
+            data = connection.recv(65536)
+            if not data:
+                return
+            for event in conn.receive_data(data):
+                if isinstance(event, h2.events.RequestReceived):
+                    conn.send_headers(event.stream_id, [(":status", "200")])
+                    left[event.stream_id] = 4 * 1024 * 1024 if dict(event.headers)[":path"] == "/large" else 1000
+                elif isinstance(event, h2.events.StreamReset):
+                    left.pop(event.stream_id, None)
+            for stream in list(left):
+                while (room := min(left[stream], conn.local_flow_control_window(stream), conn.max_outbound_frame_size)) > 0:
+                    left[stream] -= room
+                    self.sent += room
+                    conn.send_data(stream, bytes(room), end_stream=left[stream] == 0)
+                if left[stream] == 0:
+                    del left[stream]
 
 
 class Peers(unittest.TestCase):
@@ -158,6 +198,19 @@ class Peers(unittest.TestCase):
         client.socket.settimeout(raw.LIMIT)
         seen = json.loads(client.answer(stream)[2])
         self.assertEqual((seen["size"], seen["sha256"]), (whole, hashlib.sha256(bytes(whole)).hexdigest()))
+
+    def test_a_client_that_does_not_read_holds_back_no_other(self):
+        large = Large()
+        sidecar = sidecar_for(self, large.serve, "--stream-window-bytes=65535", "--connection-window-bytes=65535")
+        slow = self.client(sidecar, acknowledge=False)
+        for _ in range(4):
+            slow.request("/large")
+        wait_for("the application to be held back", large.settled, raw.LIMIT, 0.05)
+        self.assertLess(large.sent, 4 * 4 * 65535)  # what is held of a stream
+        other = self.client(sidecar)
+        self.assertEqual(len(other.answer(other.request("/small"))[2]), 1000)
+        self.assertEqual(request(sidecar.port, "GET", "/small").status, 200)
+        self.assertEqual(large.connections, 1)
 
     def test_an_application_of_http1_is_named(self):
         def http1(connection):

@@ -31,6 +31,9 @@ http2::ServerOptions serverOptions(const DataLimits& of, std::function<std::uniq
 proxy::Http2ProxyOptions http2ProxyOptions(const DataLimits& of) {
   proxy::Http2ProxyOptions options;
   options.session = sessionLimits(of);
+  // All clients of a session share its connections: were this window to bind, one client that takes nothing would hold back all others.
+  // What is held of answers is bounded stream by stream.
+  options.session.connectionWindow = http2::maxWindow;
   options.session.maxHeadBytes = of.maxAnswerHeadBytes;
   options.session.maxHeadFields = of.maxAnswerHeadFields;
   options.maxConnections = of.maxUpstreamConnections;
