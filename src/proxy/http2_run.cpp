@@ -93,13 +93,15 @@ void Http2Run::onDrained() {
 void Http2Run::onHead(http2::Head head) {
   if (ended_) return;
   const std::string upstream = target_.address.toString();
-  const char* flaw = head.tooLarge                                                  ? " has a head beyond the limits"
-                     : headSeen_                                                    ? " has two heads"
-                     : head.status < 100                                            ? " has no sound status"
-                     : head.status == 101                                           ? " switches to another protocol, which HTTP/2 cannot"
-                     : head.status < 200 && ++interim_ > owner_.options_.maxInterim ? " has too many heads of 1xx"
-                                                                                    : nullptr;
+  const bool tooManyInterim = head.status < 200 && ++interim_ > owner_.options_.maxInterim;
+  const char* flaw = head.tooLarge        ? " has a head beyond the limits"
+                     : headSeen_          ? " has two heads"
+                     : head.status < 100  ? " has no sound status"
+                     : head.status == 101 ? " switches to another protocol, which HTTP/2 cannot"
+                     : tooManyInterim     ? " has too many heads of 1xx"
+                                          : nullptr;
   if (flaw != nullptr) {
+    if (tooManyInterim && !headSeen_) ++owner_.counters_.tooManyInterim;
     leaveStream(http2::protocolError);
     return fail(FailureKind::BadAnswer, "the answer of " + upstream + flaw);
   }
@@ -108,6 +110,7 @@ void Http2Run::onHead(http2::Head head) {
 }
 
 void Http2Run::startAnswer(http2::Head head) {
+  const bool upstreamOver = head.end;
   http::ResponseHead answer = http2::responseHead(std::move(head));
   if (target_.intercept && target_.intercept(answer)) {
     leaveStream(http2::cancel);
@@ -116,7 +119,11 @@ void Http2Run::startAnswer(http2::Head head) {
   headSeen_ = true;
   setDeadline(owner_.options_.stallTimeout);
   if (target_.editAnswer) target_.editAnswer(answer);
+  const bool bodyless =
+      answer.framing == http::Framing::None || exchange_->head().method == "HEAD" || answer.status == 204 || answer.status == 304;
+  if (bodyless) answer.framing = http::Framing::None;
   exchange_->sendHead(answer);
+  if (bodyless) complete(upstreamOver);  // not when END_STREAM comes: by then the client has its answer, and may be gone
 }
 
 void Http2Run::onData(std::string_view bytes) {
@@ -152,11 +159,14 @@ void Http2Run::onTrailers(http::Headers trailers) {
   if (!ended_ && headSeen_) exchange_->sendTrailers(trailers);
 }
 
-/// The answer is complete, and with it the exchange (docs/decisions/0035).
 void Http2Run::onEnd() {
-  if (ended_ || !headSeen_) return;
+  if (!ended_ && headSeen_) complete(true);
+}
+
+/// The answer is complete, and with it the exchange (docs/decisions/0035).
+void Http2Run::complete(bool upstreamOver) {
   exchange_->finish();
-  if (!bodyEnded_) leaveStream(http2::noError);
+  if (!upstreamOver || !bodyEnded_) leaveStream(http2::noError);
   end();
 }
 
@@ -166,7 +176,10 @@ void Http2Run::onClosed(std::uint32_t errorCode, bool lost, const std::string& w
   connection_ = nullptr;
   if (retry(errorCode, lost)) return;
   if (!lost && exchange_->reset(errorCode == http2::noError ? http2::internalError : errorCode)) {
-    ++(headSeen_ ? owner_.counters_.brokenAnswers : owner_.counters_.failuresBeforeHead);
+    if (headSeen_)
+      ++owner_.counters_.brokenAnswers;
+    else
+      count(FailureKind::ClosedEarly);
     return end();
   }
   fail(FailureKind::ClosedEarly, why + " before it answered");
@@ -198,6 +211,7 @@ void Http2Run::checkDeadline(TimePoint now) {
   leaveStream(http2::cancel);
   if (waiting) return fail(FailureKind::ConnectTimeout, "no connection with a free stream to " + upstream + " within the limit");
   if (bodyEnded_ && !headSeen_) return fail(FailureKind::HeadTimeout, upstream + " has not answered within the limit");
+  if (headSeen_) ++owner_.counters_.bodiesStalled;
   fail(FailureKind::Stalled, "no byte has moved to or from " + upstream + " within the limit");
 }
 
@@ -212,13 +226,18 @@ void Http2Run::fail(FailureKind kind, std::string detail) {
   if (ended_) return;
   if (headSeen_) return breakOff();
   const Failure failure{kind, std::move(detail)};
-  ++owner_.counters_.failuresBeforeHead;
+  count(kind);
   if (kind != FailureKind::Intercepted) owner_.warn(target_.address, failure);
   auto exchange = std::move(exchange_);
   const auto handler = std::move(target_.onFailure);
   end();
   if (handler) return handler(std::move(exchange), failure);
   respond(std::move(exchange), failureResponse(failure));
+}
+
+void Http2Run::count(FailureKind kind) {
+  ++owner_.counters_.failuresBeforeHead;
+  ++owner_.counters_.failures[static_cast<std::size_t>(kind)];
 }
 
 void Http2Run::breakOff() {

@@ -43,6 +43,8 @@ class Http2Run final : public std::enable_shared_from_this<Http2Run>, private Ht
   void holdBack(std::size_t bytes);
   void giveBack();
   [[nodiscard]] bool retry(std::uint32_t errorCode, bool lost);
+  void complete(bool upstreamOver);
+  void count(FailureKind kind);
   void breakOff();
   void leaveStream(std::uint32_t errorCode);
   void setDeadline(Duration limit);

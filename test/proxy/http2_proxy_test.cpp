@@ -59,3 +59,71 @@ TEST_CASE_METHOD(Http2Fixture, "http2 proxy: a connection on which the upstream 
   CHECK(next->status == 200);
   CHECK(counters().upstreamConnects == 2);
 }
+
+TEST_CASE_METHOD(Http2Fixture, "http2 proxy: each failure is counted by its kind, as with HTTP/1.1", "[integration]") {
+  options.maxInterim = 2;
+  SECTION("too many heads of 1xx") {
+    start();
+    const auto client = run();
+    Http2Application& application = asked();
+    for (int i = 0; i < 3; ++i) application.session.interim(1, {{":status", "103"}});
+    wait("the failure", [&] { return client->finished; });
+    CHECK(client->status == 502);
+    CHECK(counters().tooManyInterim == 1);
+    CHECK(failures(FailureKind::BadAnswer) == 1);
+  }
+  SECTION("no head within the limit") {
+    options.headTimeout = 20ms;
+    start();
+    const auto client = run();
+    (void)asked();
+    wait("the failure", [&] { return client->finished; });
+    CHECK(client->status == 504);
+    CHECK(failures(FailureKind::HeadTimeout) == 1);
+  }
+  SECTION("the connection ends before an answer") {
+    start();
+    const auto client = run("POST");
+    asked().raw.close();
+    wait("the failure", [&] { return client->finished; });
+    CHECK(client->status == 502);
+    CHECK(failures(FailureKind::ClosedEarly) == 1);
+  }
+  SECTION("the application resets the stream, and the client is told by a reset") {
+    start();
+    const auto client = run();
+    client->mayReset = true;
+    asked().session.reset(1, http2::internalError);
+    wait("the reset", [&] { return client->resetBy.has_value(); });
+    CHECK(client->resetBy == http2::internalError);
+    CHECK(failures(FailureKind::ClosedEarly) == 1);
+  }
+  CHECK(counters().failuresBeforeHead == 1);
+  CHECK(counters().brokenAnswers == 0);
+  CHECK(counters().bodiesStalled == 0);
+}
+
+TEST_CASE_METHOD(Http2Fixture, "http2 proxy: a body that stalls is counted as one", "[integration]") {
+  options.stallTimeout = 20ms;
+  start();
+  const auto client = run();
+  asked().answer(1, 200, false);
+  wait("the end", [&] { return client->aborted; });
+  CHECK(counters().brokenAnswers == 1);
+  CHECK(counters().bodiesStalled == 1);
+  CHECK(counters().failuresBeforeHead == 0);
+}
+
+TEST_CASE_METHOD(Http2Fixture, "http2 proxy: an answer without a body is whole when its head is there", "[integration]") {
+  start();
+  const auto [method, status] = GENERATE(table<std::string, int>({{"HEAD", 200}, {"GET", 204}, {"GET", 304}}));
+  const auto client = run(method);
+  Http2Application& application = asked();
+  application.answer(1, status, false);  // END_STREAM would come with a frame of its own
+  wait("the answer", [&] { return client->finished; });
+  CHECK(client->status == status);
+  wait("its end at the application", [&] { return application.seen.streams[1].closed.has_value(); });
+  CHECK(application.seen.streams[1].closed == http2::noError);
+  CHECK(counters().active == 0);
+  CHECK(counters().clientGone == 0);
+}
