@@ -73,11 +73,12 @@ void Http2Proxy::connectFor(const SocketAddress& address) {
 
 void Http2Proxy::connect(const SocketAddress& address) {
   ++counters_.upstreamConnects;
-  auto socket = connectTo(address);
+  auto socket = connectTo(address, firstSpare_);
   if (!socket) {
+    const FailureKind kind = socket.error().kind == ErrorKind::Limit ? FailureKind::NoDescriptors : FailureKind::ConnectFailed;
     const std::string message = socket.error().message;
     for (const Waiting& one : std::list<Waiting>(waiting_))
-      if (same(one.run->address(), address)) one.run->fail(FailureKind::ConnectFailed, message);
+      if (same(one.run->address(), address)) one.run->fail(kind, message);
     return;
   }
   const Duration deadPeer = options_.tunnels.deadPeerLimit;

@@ -62,6 +62,7 @@ class Http2Proxy final : private Http2Upstream::Owner {
   Loop& loop_;
   const ProxyOptions options_;
   const Http2ProxyOptions http2_;
+  const int firstSpare_ = firstSpareDescriptor(options_.spareDescriptors);
   Logger log_;
   ProxyCounters counters_;
   const std::unique_ptr<char[]> scratch_;

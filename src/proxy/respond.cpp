@@ -1,5 +1,6 @@
 #include "proxy/respond.hpp"
 
+#include "base/text.hpp"
 #include "http/router.hpp"
 #include "spawner/names.hpp"
 
@@ -14,6 +15,7 @@ http::Response ownAnswer(int status, std::string_view reason, std::string_view d
 namespace {
 
 constexpr std::size_t maxGrpcMessage = 1024;
+constexpr std::string_view grpcType = "application/grpc";
 
 /// The nearest status code of gRPC.
 int grpcStatus(int httpStatus) {
@@ -36,7 +38,7 @@ int grpcStatus(int httpStatus) {
 http::ResponseHead grpcHead(const http::Response& response) {
   http::ResponseHead head;
   head.headers = response.headers;
-  head.headers.set("Content-Type", "application/grpc");
+  head.headers.set("Content-Type", std::string(grpcType));
   head.headers.add("grpc-status", std::to_string(grpcStatus(response.status)));
   std::string message;
   for (const char c : std::string_view(response.body).substr(0, maxGrpcMessage)) {
@@ -51,8 +53,15 @@ http::ResponseHead grpcHead(const http::Response& response) {
 
 }  // namespace
 
+bool isGrpc(const http::RequestHead& head) {
+  const std::string_view type = trim(head.headers.get("Content-Type"));
+  if (!http::equalsIgnoreCase(type.substr(0, grpcType.size()), grpcType)) return false;
+  const std::string_view rest = trim(type.substr(grpcType.size()));
+  return rest.empty() || rest.front() == '+' || rest.front() == ';';
+}
+
 void respond(std::unique_ptr<http::Exchange> exchange, http::Response response) {
-  if (response.status >= 400 && exchange->head().headers.get("Content-Type").starts_with("application/grpc")) {
+  if (response.status >= 400 && isGrpc(exchange->head())) {
     exchange->sendHead(grpcHead(response));
     return exchange->finish();
   }

@@ -96,6 +96,14 @@ class Gateway(unittest.TestCase):
                                    f"http://127.0.0.1:{self.dev.port}/p/{demo}/"], capture_output=True, text=True, check=False)
             self.assertEqual(done.stdout, "200", (way, done.stderr))
 
+    def test_grpc_web_reaches_sessions_of_http1(self):
+        demo = self.dev.ready("demo")["name"]
+        plain = request(self.dev.port, "POST", f"/p/{demo}/x", b"a", {"Content-Type": "application/json"})
+        for kind in ("application/grpc-web", "application/grpc-web+proto", "application/grpc-web-text"):
+            answer = request(self.dev.port, "POST", f"/p/{demo}/x", b"a", {"Content-Type": kind})
+            self.assertEqual((answer.status, answer.body), (plain.status, plain.body), kind)
+            self.assertNotIn("grpc-status", answer.headers)
+
     def test_another_host_is_refused_as_ever(self):
         client = Client(self.dev.port)
         self.addCleanup(client.close)

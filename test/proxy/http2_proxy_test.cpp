@@ -1,6 +1,10 @@
 // Http2Proxy: requests that are tried twice, windows, and upstreams that break HTTP/2.
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include "proxy/http2_fixture.hpp"
+#include "proxy/respond.hpp"
 
 using namespace spawner;
 using namespace spawner::test;
@@ -126,4 +130,40 @@ TEST_CASE_METHOD(Http2Fixture, "http2 proxy: an answer without a body is whole w
   CHECK(application.seen.streams[1].closed == http2::noError);
   CHECK(counters().active == 0);
   CHECK(counters().clientGone == 0);
+}
+
+TEST_CASE_METHOD(Http2Fixture, "http2 proxy: without a descriptor to spare the client is told 503", "[integration]") {
+  options.spareDescriptors = SIZE_MAX;
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit low = before;
+  low.rlim_cur = static_cast<rlim_t>(::dup(0)) + 1;  // the half of what there could be is in use
+  ::close(static_cast<int>(low.rlim_cur) - 1);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &low) == 0);
+  start();
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  const auto client = run();
+  wait("the answer", [&] { return client->finished; });
+  CHECK(client->status == 503);
+  CHECK(client->got.find("NoDescriptors") != std::string::npos);
+  CHECK(failures(FailureKind::NoDescriptors) == 1);
+  CHECK(applications.empty());
+}
+
+TEST_CASE("A failure is told in gRPC's way to gRPC, and to nothing whose name begins alike") {
+  const auto statusFor = [](const std::string& type) {
+    const auto client = std::make_shared<Http2Client>();
+    client->request.method = "POST";
+    client->request.headers.add("Content-Type", type);
+    proxy::respond(std::make_unique<Http2ClientExchange>(client), proxy::ownAnswer(503, "Draining", "It ends."));
+    return client->status;
+  };
+  for (const char* type : {"application/grpc", "application/grpc+proto", "application/grpc;charset=utf-8", "Application/gRPC"}) {
+    CAPTURE(type);
+    CHECK(statusFor(type) == 200);
+  }
+  for (const char* type : {"application/grpc-web", "application/grpc-web+proto", "application/grpc-web-text", "application/grpcs", ""}) {
+    CAPTURE(type);
+    CHECK(statusFor(type) == 503);
+  }
 }

@@ -4,6 +4,7 @@
 #include "modes/gateway/answers.hpp"
 #include "modes/gateway/lane.hpp"
 #include "modes/role/session_answers.hpp"
+#include "proxy/respond.hpp"
 #include "spawner/names.hpp"
 
 namespace spawner::gateway {
@@ -12,8 +13,7 @@ namespace {
 
 /// True for requests that only HTTP/2 carries whole: gRPC, and streams of Connect. All others reach any session by HTTP/1.1.
 bool needsHttp2(const http::RequestHead& head) {
-  const std::string_view type = head.headers.get("Content-Type");
-  return type.starts_with("application/grpc") || type.starts_with("application/connect+");
+  return proxy::isGrpc(head) || head.headers.get("Content-Type").starts_with("application/connect+");
 }
 
 /// The sidecar's data port. Where a writer of the original's has left out the pod's address, the Service's will do.
