@@ -68,7 +68,7 @@ void addOfHttp2(Adder& add, DataLimits& o, const std::string& upstream) {
   constexpr Range window{.least = http2::minWindow, .most = http2::maxWindow};
   add("--max-streams", o.maxStreams, "h2c: requests open at once on a client's connection", some);
   add("--stream-window-bytes", o.streamWindowBytes, "h2c: held of a request, a direction", window);
-  add("--connection-window-bytes", o.connectionWindowBytes, "h2c: the same of all requests of a connection", window);
+  add("--connection-window-bytes", o.connectionWindowBytes, "h2c: held of the bodies of all requests of a client's connection", window);
   add("--max-stream-resets", o.maxStreamResets, "h2c: requests that a client's connection may break off at once; it is closed beyond");
   add("--stream-resets-per-second", o.streamResetsPerSecond, "h2c: the same, going on");
   add("--max-upstream-connections", o.maxUpstreamConnections,

@@ -51,7 +51,7 @@ struct DataLimits {
   // HTTP/2 (h2c.hpp)
   std::uint32_t maxStreams = 1000;                        // --max-streams: open at once on a client's connection
   std::uint32_t streamWindowBytes = 256 * 1024;           // --stream-window-bytes: held of a stream, a direction
-  std::uint32_t connectionWindowBytes = 4 * 1024 * 1024;  // --connection-window-bytes: the same of all streams of a connection
+  std::uint32_t connectionWindowBytes = 4 * 1024 * 1024;  // --connection-window-bytes: of all requests of a client's connection
   std::uint32_t maxStreamResets = 1000;                   // --max-stream-resets: at once on a client's connection; GOAWAY beyond
   std::uint32_t streamResetsPerSecond = 100;              // --stream-resets-per-second: the same, going on
   std::size_t maxUpstreamConnections = 16;                // --max-upstream-connections: HTTP/2, to one upstream
