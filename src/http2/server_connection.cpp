@@ -246,7 +246,12 @@ void ServerConnection::giveBody(const StreamPtr& stream) {
 
 void ServerConnection::flush() {
   if (!core_) return;
-  if (!wire_.flush(session_)) return close();
+  bool alive = wire_.flush(session_);
+  if (alive && !ended_ && session_.resets() != countedResets_) {  // the client made us reset streams
+    receive({});
+    alive = wire_.flush(session_);
+  }
+  if (!alive) return close();
   if (session_.faulty() && !std::exchange(faultCounted_, true) && !flooded_) ++core_->stats.brokenOff;
   if (flooded_ && !wire_.flushed()) return close();  // it does not read
   if (wire_.flushed()) {

@@ -104,9 +104,11 @@ struct Session::Glue {
     }
   }
 
-  /// A frame that makes us reset its stream costs as much as a reset by the peer.
-  static int onInvalidFrame(nghttp2_session*, const nghttp2_frame*, int, void* user) {
+  /// A frame that makes us reset its stream costs as much as a reset by the peer. At once: what waits for a peer that does not read is
+  /// bounded.
+  static int onInvalidFrame(nghttp2_session*, const nghttp2_frame* frame, int, void* user) {
     Session& session = self(user);
+    session.paid_[frame->hd.stream_id] = std::nullopt;
     return session.mayReset(session.now_) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
   }
 
@@ -122,10 +124,20 @@ struct Session::Glue {
     return 0;
   }
 
+  /// Libnghttp2 resets streams of its own accord, without onInvalidFrame where a body has not the length that was announced: the peer made
+  /// it do so (CVE-2025-8671). receive() says so when that is too often.
+  static void onResetSent(Session& session, StreamId id, std::uint32_t errorCode) {
+    const auto paid = session.paid_.find(id);
+    const bool free = paid != session.paid_.end() && paid->second.value_or(errorCode) == errorCode;
+    if (paid != session.paid_.end()) session.paid_.erase(paid);
+    if (!free && errorCode != NGHTTP2_NO_ERROR) (void)session.mayReset(session.now_);
+  }
+
   /// A server's answer is complete before its request: the rest is not wanted (RFC 9113 §8.1).
   static int onSent(nghttp2_session* session, const nghttp2_frame* frame, void* user) {
     if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) self(user).faulty_ = true;
     if (self(user).side_ == Side::Client) return 0;
+    if (frame->hd.type == NGHTTP2_RST_STREAM) onResetSent(self(user), frame->hd.stream_id, frame->rst_stream.error_code);
     const bool carries = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
     if (!carries || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 || frame->hd.stream_id % 2 == 0) return 0;
     if (nghttp2_session_get_stream_remote_close(session, frame->hd.stream_id) == 0)
@@ -136,6 +148,7 @@ struct Session::Glue {
   /// A client's request that never went out (GOAWAY came before): nobody has acted upon it. onClose follows.
   static int onNotSent(nghttp2_session*, const nghttp2_frame* frame, int, void* user) {
     if (opensRequest(*frame)) self(user).notSent_ = frame->hd.stream_id;
+    if (frame->hd.type == NGHTTP2_RST_STREAM) self(user).paid_.erase(frame->hd.stream_id);
     return 0;
   }
 
@@ -219,7 +232,7 @@ Result<void> Session::upgraded(std::string_view settings, bool headRequest) {
 
 Result<void> Session::receive(std::string_view bytes, TimePoint now) {
   now_ = now;
-  const ssize_t taken = nghttp2_session_mem_recv(session_, raw(bytes), bytes.size());
+  const ssize_t taken = flooded_ || bytes.empty() ? 0 : nghttp2_session_mem_recv(session_, raw(bytes), bytes.size());
   if (flooded_) {
     terminate(enhanceYourCalm);
     return Error{ErrorKind::Limit, "the peer resets streams faster than is allowed", {}};
@@ -294,7 +307,10 @@ std::uint64_t Session::sent(StreamId id) const {
 
 void Session::consumed(StreamId id, std::size_t bytes) { nghttp2_session_consume(session_, id, bytes); }
 
-void Session::reset(StreamId id, std::uint32_t errorCode) { nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, errorCode); }
+void Session::reset(StreamId id, std::uint32_t errorCode) {
+  if (side_ == Side::Server) paid_.emplace(id, errorCode);
+  nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, errorCode);
+}
 
 void Session::announceShutdown() {
   nghttp2_submit_shutdown_notice(session_);

@@ -87,7 +87,8 @@ class Session {
   /// payload of HTTP2-Settings.
   Result<void> upgraded(std::string_view settings, bool headRequest);
 
-  /// Takes bytes from the peer. Protocol or Limit: the connection is to be closed when output() has been sent, which says why.
+  /// Takes bytes from the peer. Protocol or Limit: the connection is to be closed when output() has been sent, which says why. To be called
+  /// (also without bytes) when resets() has grown inside output().
   Result<void> receive(std::string_view bytes, TimePoint now);
   /// The next piece to be sent, valid until the next call; empty: nothing now.
   std::string_view output();
@@ -120,7 +121,7 @@ class Session {
   [[nodiscard]] std::uint32_t peerMaxStreams() const;
   /// A GOAWAY of ours has named an error: the peer broke the protocol or a limit.
   [[nodiscard]] bool faulty() const { return faulty_; }
-  /// Streams of the peer's that it has reset or broken.
+  /// Streams of the peer's that it has reset or broken, those among them that it made us reset.
   [[nodiscard]] std::uint64_t resets() const { return resets_; }
 
  private:
@@ -146,6 +147,8 @@ class Session {
   std::size_t headFields_ = 0;
   StreamId notSent_ = 0;
   std::uint64_t resets_ = 0;
+  /// A server's resets that wait to be sent and are not to be counted then: ours, by their code; any, where the frame that made it was.
+  std::unordered_map<StreamId, std::optional<std::uint32_t>> paid_;
   double resetsLeft_;
   TimePoint now_{}, refilled_{};
   bool flooded_ = false, faulty_ = false, settingsSeen_ = false;

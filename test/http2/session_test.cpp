@@ -140,6 +140,48 @@ TEST_CASE("resets are counted, and too many end the connection", "[http2]") {
   CHECK(last.back() == static_cast<char>(enhanceYourCalm));
 }
 
+TEST_CASE("streams that a peer makes us reset are counted as its resets", "[http2]") {
+  Pair pair({.maxResets = 10, .resetsPerSecond = 5});
+  pair.settle();
+  const bool shorter = GENERATE(false, true);  // than was announced
+  const auto breakOne = [&] {
+    const StreamId id = pair.client.request(
+        {{":method", "POST"}, {":scheme", "http"}, {":authority", "a.example"}, {":path", "/"}, {"content-length", shorter ? "3" : "1"}},
+        false);
+    pair.client.send(id, "ab");
+    if (shorter) pair.client.end(id);
+    pair.settle();
+    return id;
+  };
+  for (int i = 0; i < 10; ++i) CHECK(pair.atServer.streams[breakOne()].closed == protocolError);
+  CHECK(pair.server.resets() == 10);
+  CHECK_FALSE(pair.server.faulty());
+  breakOne();
+  const auto flooded = pair.server.receive({}, pair.now);
+  REQUIRE_FALSE(flooded);
+  CHECK(flooded.error().kind == ErrorKind::Limit);
+  pair.settle();
+  CHECK(pair.server.resets() == 11);
+  CHECK(pair.server.faulty());
+}
+
+TEST_CASE("a stream that is refused counts once, one that we reset does not", "[http2]") {
+  Pair pair({.maxStreams = 1});
+  const StreamId ours = pair.get();
+  pair.get();  // the client does not know the limit yet
+  pair.settle();
+  CHECK(pair.server.resets() == 1);
+  pair.server.reset(ours, cancel);
+  pair.settle();
+  CHECK(pair.atClient.streams[ours].closed == cancel);
+  const StreamId early = pair.get(false);
+  pair.settle();
+  pair.server.answer(early, ok, true);  // RST_STREAM(NO_ERROR) for the rest of the request
+  pair.settle();
+  CHECK(pair.atClient.streams[early].closed == noError);
+  CHECK(pair.server.resets() == 1);
+}
+
 TEST_CASE("PINGs that nobody reads the answers of end the connection", "[http2]") {
   Pair pair({.maxOutboundAcks = 50});
   pair.settle();
