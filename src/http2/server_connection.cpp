@@ -299,7 +299,7 @@ void ServerConnection::resetStalled(TimePoint now) {
   std::vector<StreamPtr> stalled;
   for (const auto& [id, stream] : streams_) {
     const std::uint64_t sent = session_.sent(id);
-    if (session_.unsent(id) == 0 || sent != stream->sent || stream->sentSince == TimePoint{}) {
+    if (!session_.waits(id) || sent != stream->sent || stream->sentSince == TimePoint{}) {
       stream->sent = sent;
       stream->sentSince = now;
     } else if (now - stream->sentSince >= core_->options.writeTimeout) {
@@ -309,7 +309,10 @@ void ServerConnection::resetStalled(TimePoint now) {
   for (const StreamPtr& stream : stalled) session_.reset(stream->id, cancel);
 }
 
-bool ServerConnection::hasUnreadInput() const { return wire_.open() && !lingering_ && http::hasByteWaiting(wire_.fd()); }
+/// In the kernel, or in the session, which may hold the beginning of a request.
+bool ServerConnection::hasUnreadInput() const {
+  return wire_.open() && !lingering_ && ((!ended_ && session_.midFrame()) || http::hasByteWaiting(wire_.fd()));
+}
 
 /// Everything is said. Closes in order: FIN, and input is thrown away until the client closes too or the time is over.
 void ServerConnection::linger() {

@@ -185,7 +185,11 @@ struct Session::Glue {
 };
 
 Session::Session(Side side, SessionLimits limits, Events& events)
-    : side_(side), limits_(limits), events_(events), resetsLeft_(static_cast<double>(limits.maxResets)) {
+    : side_(side),
+      limits_(limits),
+      events_(events),
+      prefaceLeft_(side == Side::Server ? NGHTTP2_CLIENT_MAGIC_LEN : 0),
+      resetsLeft_(static_cast<double>(limits.maxResets)) {
   if (http2::nghttp2_session_callbacks_new == nullptr) die("an HTTP/2 session without libnghttp2");
   nghttp2_session_callbacks* callbacks = nullptr;
   nghttp2_option* option = nullptr;
@@ -232,6 +236,7 @@ Result<void> Session::upgraded(std::string_view settings, bool headRequest) {
 
 Result<void> Session::receive(std::string_view bytes, TimePoint now) {
   now_ = now;
+  follow(bytes);
   const ssize_t taken = flooded_ || bytes.empty() ? 0 : nghttp2_session_mem_recv(session_, raw(bytes), bytes.size());
   if (flooded_) {
     terminate(enhanceYourCalm);
@@ -243,6 +248,23 @@ Result<void> Session::receive(std::string_view bytes, TimePoint now) {
     return Error{ErrorKind::Protocol, said("the peer breaks HTTP/2", taken), {}};
   }
   return {};
+}
+
+/// Counts what libnghttp2 was given into preface, heads of frames and payloads (RFC 9113 §4.1).
+void Session::follow(std::string_view bytes) {
+  constexpr std::size_t headBytes = 9, lengthBytes = 3;
+  if (!bytes.empty() && prefaceLeft_ > 0) skip_ = std::exchange(prefaceLeft_, 0);
+  while (!bytes.empty()) {
+    const std::size_t skipped = std::min(skip_, bytes.size());
+    skip_ -= skipped;
+    bytes.remove_prefix(skipped);
+    for (; skip_ == 0 && !bytes.empty(); bytes.remove_prefix(1)) {
+      if (headRead_ < lengthBytes) frameLength_ = frameLength_ << 8 | static_cast<unsigned char>(bytes.front());
+      if (++headRead_ < headBytes) continue;
+      headRead_ = 0;
+      skip_ = std::exchange(frameLength_, 0);
+    }
+  }
 }
 
 std::string_view Session::output() {
@@ -298,6 +320,11 @@ void Session::end(StreamId id, std::optional<Fields> trailers) {
 std::size_t Session::unsent(StreamId id) const {
   const auto found = outgoing_.find(id);
   return found == outgoing_.end() ? 0 : found->second.bytes.size() - found->second.at;
+}
+
+bool Session::waits(StreamId id) const {
+  const auto found = outgoing_.find(id);
+  return found != outgoing_.end() && (found->second.ended || found->second.at < found->second.bytes.size());
 }
 
 std::uint64_t Session::sent(StreamId id) const {

@@ -90,6 +90,8 @@ class Session {
   /// Takes bytes from the peer. Protocol or Limit: the connection is to be closed when output() has been sent, which says why. To be called
   /// (also without bytes) when resets() has grown inside output().
   Result<void> receive(std::string_view bytes, TimePoint now);
+  /// Part of a frame (or of a client's preface) has come, and not all of it: libnghttp2 holds it and tells nothing yet.
+  [[nodiscard]] bool midFrame() const { return skip_ > 0 || headRead_ > 0; }
   /// The next piece to be sent, valid until the next call; empty: nothing now.
   std::string_view output();
   /// Nothing will be read or sent any more.
@@ -104,6 +106,8 @@ class Session {
   /// Our side of the stream is complete. A server's: what the peer had still to send is not wanted any more.
   void end(StreamId id, std::optional<Fields> trailers = std::nullopt);
   [[nodiscard]] std::size_t unsent(StreamId id) const;
+  /// Bytes, or the end of a body, wait for the peer's window or for the connection.
+  [[nodiscard]] bool waits(StreamId id) const;
   /// Body bytes of the stream that have gone out so far.
   [[nodiscard]] std::uint64_t sent(StreamId id) const;
   /// So many bytes given by onData are out of our hands: the peer may send as many more.
@@ -136,6 +140,7 @@ class Session {
   };
   [[nodiscard]] bool mayReset(TimePoint now);
   void resume(StreamId id, Outgoing& outgoing);
+  void follow(std::string_view bytes);
 
   const Side side_;
   const SessionLimits limits_;
@@ -146,6 +151,10 @@ class Session {
   std::size_t headBytes_ = 0;
   std::size_t headFields_ = 0;
   StreamId notSent_ = 0;
+  std::size_t prefaceLeft_;      // of a client's, until it begins to come
+  std::size_t skip_ = 0;         // bytes that are missing of the preface or of a frame's payload
+  std::size_t headRead_ = 0;     // bytes of a frame's head, while it is not complete
+  std::size_t frameLength_ = 0;  // as far as they say it
   std::uint64_t resets_ = 0;
   /// A server's resets that wait to be sent and are not to be counted then: ours, by their code; any, where the frame that made it was.
   std::unordered_map<StreamId, std::optional<std::uint32_t>> paid_;

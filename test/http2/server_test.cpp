@@ -114,6 +114,21 @@ TEST_CASE_METHOD(ServerFixture, "http2: a stream is a use, a connection is none"
   CHECK(unread);
 }
 
+TEST_CASE_METHOD(ServerFixture, "http2: the beginning of a frame is seen by a sweep", "[integration]") {
+  start();
+  Http2Client client(loop, front->port());
+  client.carry();
+  client.waitFor("the server's settings", [&] { return client.seen.settings > 0; });
+  client.waitFor("all to be read", [&] { return !server->hasUnreadInput(); });
+  const std::string begin = GENERATE(std::string("\0\0\x01\x01\x05\0\0\0", 8),              // of a frame's head
+                                     std::string("\0\0\x0a\x01\x2d\0\0\0\x01\x01\0", 11));  // HEADERS, PADDED and PRIORITY
+  client.raw.send(begin);
+  const auto seen = [&] { return tokens.alive == 1 || server->hasUnreadInput(); };
+  test::waitFor(loop, "it to come", seen);
+  for (int i = 0; i < 20 && seen(); ++i) test::turns(loop, 5);
+  CHECK(seen());
+}
+
 TEST_CASE_METHOD(ServerFixture, "http2: HTTP/1.1 on the same port is as ever", "[integration]") {
   start();
   http::testing::Client client(loop, front->port());
@@ -266,6 +281,19 @@ TEST_CASE_METHOD(ServerFixture, "http2: limits of time and number", "[integratio
     test::waitFor(loop, "the use", [&] { return tokens.alive == 1; });
     test::waitFor(loop, "the end of the use", [&] { return tokens.alive == 0; });
     CHECK(server->stats().brokenOff == 1);
+  }
+  SECTION("a window that stays shut ends its stream, also when only the answer's end waits for it") {
+    client.waitFor("the server's settings", [&] { return client.seen.settings > 0; });
+    const StreamId id = client.request();
+    exchange(client).sendHead(streamed());
+    exchanges[0]->sendBody(std::string(SessionLimits{}.streamWindow, 'x'));
+    client.waitFor("the body", [&] { return client.at(id).data.size() == SessionLimits{}.streamWindow; });
+    http::Headers trailers;
+    if (GENERATE(false, true)) trailers.add("grpc-status", "0");
+    exchanges[0]->sendTrailers(trailers);
+    exchanges[0]->finish();
+    client.waitFor("the reset", [&] { return client.at(id).closed == cancel; });
+    CHECK(tokens.alive == 0);
   }
   SECTION("a window that stays shut ends its stream") {
     const StreamId id = client.request();

@@ -1,6 +1,8 @@
 // Session: what one side says the other hears, in any pieces; windows; ends; limits.
 #include "http2/session_fixture.hpp"
 
+#include <algorithm>
+
 namespace spawner::http2 {
 namespace {
 
@@ -180,6 +182,32 @@ TEST_CASE("a stream that is refused counts once, one that we reset does not", "[
   pair.settle();
   CHECK(pair.atClient.streams[early].closed == noError);
   CHECK(pair.server.resets() == 1);
+}
+
+TEST_CASE("part of a frame is seen, wherever it is cut", "[http2]") {
+  Pair pair;
+  std::string all = Pair::taken(pair.client);
+  std::vector<std::size_t> borders = {0, 24};  // begin, preface
+  const StreamId id = pair.get(false);
+  pair.client.send(id, std::string(300, 'x'));
+  pair.client.end(id);
+  all += Pair::taken(pair.client);
+  for (std::size_t at = 24; at < all.size(); borders.push_back(at))
+    at += 9 + (static_cast<unsigned char>(all[at + 1]) << 8) + static_cast<unsigned char>(all[at + 2]);
+  REQUIRE(borders.size() >= 6);
+  for (std::size_t at = 0; at <= all.size(); ++at) {
+    const bool border = std::find(borders.begin(), borders.end(), at) != borders.end();
+    CHECK(pair.server.midFrame() == !border);
+    if (at < all.size()) REQUIRE(pair.server.receive(all.substr(at, 1), pair.now));
+  }
+  CHECK(pair.atServer.streams[id].data.size() == 300);
+  Pair whole;
+  REQUIRE(whole.server.receive(all.substr(0, all.size() - 1), whole.now));
+  CHECK(whole.server.midFrame());
+  REQUIRE(whole.server.receive(all.substr(all.size() - 1), whole.now));
+  CHECK_FALSE(whole.server.midFrame());
+  REQUIRE(whole.client.receive(Pair::taken(whole.server), whole.now));
+  CHECK_FALSE(whole.client.midFrame());
 }
 
 TEST_CASE("PINGs that nobody reads the answers of end the connection", "[http2]") {
