@@ -30,7 +30,8 @@ std::optional<std::string> settingsOf(std::string_view text) {
 }
 
 Duration tickInterval(const ServerOptions& options) {
-  const Duration shortest = std::min({options.headTimeout, options.keepAliveTimeout, options.writeTimeout, options.lingerTimeout});
+  Duration shortest = std::min({options.headTimeout, options.keepAliveTimeout, options.writeTimeout});
+  if (options.lingerTimeout > Duration::zero()) shortest = std::min(shortest, options.lingerTimeout);
   return std::clamp<Duration>(shortest / 4, std::chrono::milliseconds(5), std::chrono::seconds(1));
 }
 
@@ -71,12 +72,15 @@ void Server::add(http::Upgraded connection, First* first) {
   ServerCore& core = *core_;
   ++core.stats.accepted;
   const bool refused = core.connections.size() - core.lingering >= core.options.maxConnections;
-  const std::string received = std::move(connection.received);
+  const std::string received = refused ? std::string() : std::move(connection.received);
   auto token = std::move(connection.token);
   const auto made = std::make_shared<ServerConnection>(core_, std::move(connection));
-  if (first != nullptr) made->begin(std::move(first->head), first->settings, std::move(token));
+  if (refused) {
+    made->refuse();
+  } else if (first != nullptr) {
+    made->begin(std::move(first->head), first->settings, std::move(token));
+  }
   made->start(core.connections.insert(core.connections.end(), made), received);
-  if (refused) made->refuse();
   if (core.draining) made->drain();
   if (!ticker_.active()) ticker_ = core.loop.after(tickInterval(core.options), [this] { tick(); });
 }

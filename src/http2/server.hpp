@@ -16,7 +16,7 @@ namespace spawner::http2 {
 /// Each is an option of the role, or the default.
 struct ServerOptions {
   SessionLimits session;
-  std::size_t maxConnections = 10'000;                   // beyond: GOAWAY at once
+  std::size_t maxConnections = 10'000;                   // beyond: GOAWAY at once, and what has come is not looked at
   Duration headTimeout = std::chrono::seconds(10);       // a stream's head, from its first frame to its last: the connection ends
   Duration keepAliveTimeout = std::chrono::seconds(75);  // a connection without a stream: GOAWAY
   Duration writeTimeout = std::chrono::seconds(60);      // the kernel takes nothing for the client: it is gone
@@ -34,6 +34,7 @@ struct ServerStats {
   std::uint64_t floods = 0;        // connections ended with ENHANCE_YOUR_CALM or for answers nobody reads
   std::uint64_t brokenOff = 0;     // connections ended for breaking the protocol
   std::size_t connections = 0, openStreams = 0;
+  http::FrontStats limits;  // by reason, what limits did to connections and streams: the front's own are to be added
 
   /// The sum of both.
   void add(const ServerStats& other) {
@@ -45,6 +46,7 @@ struct ServerStats {
     brokenOff += other.brokenOff;
     connections += other.connections;
     openStreams += other.openStreams;
+    limits.add(other.limits);
   }
   bool operator==(const ServerStats&) const = default;
 };

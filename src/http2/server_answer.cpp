@@ -18,6 +18,7 @@ void ServerConnection::resumeBody(const StreamPtr& stream) {
 /// An answer of our own.
 void ServerConnection::answer(const StreamPtr& stream, const http::Refusal& refusal) {
   ++core_->stats.refused;
+  core_->stats.limits.count(refusal.reason);
   http::Response problem = http::problem(refusal.status, refusal.reason, refusal.detail);
   http::ResponseHead head;
   head.status = problem.status;
@@ -55,9 +56,12 @@ void ServerConnection::sendHead(const StreamPtr& stream, const http::ResponseHea
 void ServerConnection::sendBody(const StreamPtr& stream, std::string_view bytes) {
   if (stream->closed || stream->finished || bytes.empty()) return;
   if (!stream->headSent || (stream->answerHasLength && bytes.size() > stream->answerLeft))
-    return session_.reset(stream->id, internalError);  // the handler's mistake (or an upstream's): never a wrong body
+    return reset(stream, internalError);  // the handler's mistake (or an upstream's): never a wrong body
   if (stream->bodyless) return;
-  if (session_.unsent(stream->id) > (core_ ? core_->options.maxUnsentBytes : 0)) return session_.reset(stream->id, cancel);
+  if (core_ && session_.unsent(stream->id) > core_->options.maxUnsentBytes) {
+    core_->stats.limits.count("SlowReader");
+    return reset(stream, cancel);
+  }
   if (stream->answerHasLength) stream->answerLeft -= bytes.size();
   session_.send(stream->id, bytes);
   schedule();

@@ -47,8 +47,8 @@ void ServerConnection::start(Place place, std::string_view received) {
 void ServerConnection::refuse() {
   session_.terminate(enhanceYourCalm);
   faultCounted_ = true;  // it is not the client's
+  core_->stats.limits.count("TooManyConnections");
   endSoon();
-  schedule();
 }
 
 void ServerConnection::onReady(Interest ready) {
@@ -279,13 +279,18 @@ void ServerConnection::checkDeadlines(TimePoint now) {
   const ServerOptions& options = core_->options;
   const auto stalled = wire_.stalledSince();
   if (ended_) {
-    if (now - since_ >= options.lingerTimeout) close();
+    if (now - since_ < options.lingerTimeout) return turn();
+    core_->stats.limits.count("LingerLimit");
+    close();
   } else if (stalled && now - *stalled >= options.writeTimeout) {
+    core_->stats.limits.count("WriteTimeout");
     close();
   } else if (headOf_ != 0 && now - since_ >= options.headTimeout) {
+    core_->stats.limits.count("HeadTimeout");
     session_.terminate(protocolError);
     endSoon();
   } else if (streams_.empty() && !draining_ && now - since_ >= options.keepAliveTimeout) {
+    core_->stats.limits.count("IdleTimeout");
     drain();
   } else if (draining_ && now - drainSince_ >= shutdownNoticeLimit) {
     finishDraining();
@@ -306,7 +311,11 @@ void ServerConnection::resetStalled(TimePoint now) {
       stalled.push_back(stream);
     }
   }
-  for (const StreamPtr& stream : stalled) session_.reset(stream->id, cancel);
+  for (const StreamPtr& stream : stalled) {
+    core_->stats.limits.count("WriteTimeout");
+    session_.reset(stream->id, cancel);
+    stream->sentSince = now;  // once
+  }
 }
 
 /// In the kernel, or in the session, which may hold the beginning of a request.
@@ -317,6 +326,7 @@ bool ServerConnection::hasUnreadInput() const {
 /// Everything is said. Closes in order: FIN, and input is thrown away until the client closes too or the time is over.
 void ServerConnection::linger() {
   const auto core = core_;
+  if (core->options.lingerTimeout == Duration::zero()) return close();
   ended_ = lingering_ = true;
   since_ = loop_.now();
   wire_.endSending();

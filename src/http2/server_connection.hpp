@@ -64,7 +64,7 @@ class ServerConnection final : public std::enable_shared_from_this<ServerConnect
   void start(Place place, std::string_view received);
   /// Before start(): goes on from `Upgrade: h2c`; `settings` as Session::upgraded() has them.
   void begin(http::RequestHead first, std::string_view settings, std::unique_ptr<http::ExchangeToken> token);
-  /// Tells the client that this connection takes nothing.
+  /// Before start(): tells the client that this connection takes nothing.
   void refuse();
   void drain();
   void closeNow();

@@ -1,5 +1,8 @@
 // Server over loopback sockets: what counts as use, lifetimes, and limits. The client is a Session carried by the same loop.
 #include "http2/server.hpp"
+
+#include <algorithm>
+
 #include "http/front_fixture.hpp"
 #include "http2/session_fixture.hpp"
 
@@ -71,6 +74,11 @@ struct ServerFixture {
     frontOptions.onHttp2 = [this](http::Upgraded connection) { server->adopt(std::move(connection)); };
     front = std::make_unique<http::Front>(loop, std::move(handler), std::move(frontOptions));
     REQUIRE(front->listen(SocketAddress::parse("127.0.0.1:0").value()));
+  }
+  /// As spawner_http_refused_total tells it.
+  std::uint64_t counted(std::string_view reason) {
+    const auto& all = http::refusalReasons;
+    return server->stats().limits.byReason.at(static_cast<std::size_t>(std::find(all.begin(), all.end(), reason) - all.begin()));
   }
   Exchange& exchange(Http2Client& client, std::size_t index = 0) {
     client.waitFor("an exchange", [&] { return exchanges.size() > index; });
@@ -270,10 +278,24 @@ TEST_CASE_METHOD(ServerFixture, "http2: limits of time and number", "[integratio
     Http2Client other(loop, front->port());
     other.carry();
     other.waitFor("GOAWAY and the end", [&] { return other.seen.goaways == 1 && other.raw.closed; });
+    CHECK(counted("TooManyConnections") == 1);
+    CHECK(server->stats().brokenOff == 0);
+  }
+  SECTION("of a further connection nothing is done, though its request came with it") {
+    client.waitFor("the server's settings", [&] { return client.seen.settings > 0; });
+    Http2Client other(loop, front->port());
+    const StreamId id = other.session.request({{":method", "POST"}, {":scheme", "http"}, {":authority", "a"}, {":path", "/"}}, true);
+    other.raw.send(testing::Pair::taken(other.session));
+    other.waitFor("GOAWAY and the end", [&] { return other.seen.goaways == 1 && other.raw.closed; });
+    CHECK(other.at(id).closed == refusedStream);
+    CHECK(exchanges.empty());
+    CHECK(tokens.made == 0);
+    CHECK(counted("TooManyConnections") == 1);
   }
   SECTION("without a stream: the end in time") {
     client.waitFor("GOAWAY and the end", [&] { return client.seen.goaways > 0 && client.raw.closed; });
     CHECK(server->stats().brokenOff == 0);
+    CHECK(counted("IdleTimeout") == 1);
   }
   SECTION("a head that does not end is no use for long") {
     client.waitFor("the server's settings", [&] { return client.seen.settings > 0; });
@@ -281,6 +303,7 @@ TEST_CASE_METHOD(ServerFixture, "http2: limits of time and number", "[integratio
     test::waitFor(loop, "the use", [&] { return tokens.alive == 1; });
     test::waitFor(loop, "the end of the use", [&] { return tokens.alive == 0; });
     CHECK(server->stats().brokenOff == 1);
+    CHECK(counted("HeadTimeout") == 1);
   }
   SECTION("a window that stays shut ends its stream, also when only the answer's end waits for it") {
     client.waitFor("the server's settings", [&] { return client.seen.settings > 0; });
@@ -294,6 +317,7 @@ TEST_CASE_METHOD(ServerFixture, "http2: limits of time and number", "[integratio
     exchanges[0]->finish();
     client.waitFor("the reset", [&] { return client.at(id).closed == cancel; });
     CHECK(tokens.alive == 0);
+    CHECK(counted("WriteTimeout") == 1);
   }
   SECTION("a window that stays shut ends its stream") {
     const StreamId id = client.request();
@@ -303,7 +327,53 @@ TEST_CASE_METHOD(ServerFixture, "http2: limits of time and number", "[integratio
     CHECK(client.at(id).data.size() < 400'000);
     CHECK(gone == 1);
     CHECK(tokens.alive == 0);
+    CHECK(counted("WriteTimeout") == 1);
   }
+}
+
+TEST_CASE_METHOD(ServerFixture, "http2: a client that does not read is sent away, and counted", "[integration]") {
+  ServerOptions options;
+  options.writeTimeout = options.lingerTimeout = 100ms;
+  start(std::move(options));
+  constexpr std::uint32_t much = 64 * 1024 * 1024;  // more than the kernel takes
+  Http2Client client(loop, front->port(), {.streamWindow = much, .connectionWindow = much});
+  client.request();
+  exchange(client).sendHead(streamed());
+  client.raw.setReading(false);
+  exchanges[0]->sendBody(std::string(much, 'x'));
+  test::waitFor(loop, "the end of the connection", [&] { return server->stats().connections == 0; });
+  CHECK(counted("WriteTimeout") == 1);
+  CHECK(gone == 1);
+  Http2Client other(loop, front->port());
+  other.carry();
+  other.waitFor("the server's settings", [&] { return other.seen.settings > 0; });
+  other.raw.send(std::string("\0\0\0\x04\0\0\0\0\x01", 9));  // SETTINGS of a stream: GOAWAY
+  test::waitFor(loop, "its end, though it closes nothing", [&] { return server->stats().connections == 0; });
+  CHECK(counted("LingerLimit") == 1);
+}
+
+TEST_CASE_METHOD(ServerFixture, "http2: an answer that must not go on is reset at once", "[integration]") {
+  ServerOptions options;
+  options.maxUnsentBytes = 100'000;
+  start(std::move(options));
+  Http2Client client(loop, front->port(), {.streamWindow = minWindow});
+  const StreamId id = client.request();
+  Exchange& one = exchange(client);
+  http::ResponseHead head;
+  head.framing = http::Framing::Length;
+  const bool beyondLength = GENERATE(true, false);
+  head.contentLength = beyondLength ? 3 : 1'000'000;
+  one.sendHead(head);
+  client.waitFor("the head", [&] { return !client.at(id).heads.empty(); });
+  if (!beyondLength) one.sendBody(std::string(minWindow + 100'001, 'x'));
+  test::turns(loop);
+  REQUIRE(server->stats().openStreams == 1);
+  one.sendBody("four");
+  test::turns(loop);  // no tick of the server's
+  CHECK(server->stats().openStreams == 0);
+  CHECK(counted("SlowReader") == (beyondLength ? 0 : 1));
+  client.waitFor("the reset", [&] { return client.at(id).closed == (beyondLength ? internalError : cancel); });
+  CHECK(gone == 1);
 }
 
 }  // namespace spawner::http2

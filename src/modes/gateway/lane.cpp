@@ -54,6 +54,7 @@ LaneCounts Lane::counts() const {
   if (h2c_) {
     counts.proxy.add(h2c_->proxy.counters());
     counts.http2 = h2c_->server.stats();
+    counts.front.add(counts.http2.limits);
   }
   return counts;
 }

@@ -37,7 +37,11 @@ class DataPlane {
   void stop(Duration limit, Task done);
 
   [[nodiscard]] const proxy::ProxyCounters& counters() const { return h2c_ ? h2c_->proxy.counters() : proxy_.counters(); }
-  [[nodiscard]] http::FrontStats frontStats() const { return front_.stats(); }
+  [[nodiscard]] http::FrontStats frontStats() const {
+    http::FrontStats stats = front_.stats();
+    if (h2c_) stats.add(h2c_->server.stats().limits);
+    return stats;
+  }
   /// Null where the application speaks HTTP/1.1.
   [[nodiscard]] const role::H2c* h2c() const { return h2c_.get(); }
   [[nodiscard]] WaitingRoom::Refused waitingRefused() const { return waiting_.refused(); }
