@@ -15,6 +15,7 @@ namespace spawner::http2 {
   X(nghttp2_session_callbacks_set_on_stream_close_callback) X(nghttp2_session_callbacks_set_on_frame_send_callback) \
   X(nghttp2_session_callbacks_set_on_frame_not_send_callback) \
   X(nghttp2_option_new) X(nghttp2_option_del) X(nghttp2_option_set_no_auto_window_update) X(nghttp2_option_set_no_closed_streams) \
+  X(nghttp2_option_set_max_send_header_block_length) \
   X(nghttp2_option_set_max_outbound_ack) X(nghttp2_option_set_stream_reset_rate_limit) \
   X(nghttp2_session_server_new2) X(nghttp2_session_client_new2) X(nghttp2_session_del) X(nghttp2_session_upgrade2) \
   X(nghttp2_session_mem_recv) X(nghttp2_session_mem_send) X(nghttp2_session_want_read) X(nghttp2_session_want_write) \

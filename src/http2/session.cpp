@@ -145,8 +145,12 @@ struct Session::Glue {
     return 0;
   }
 
-  /// A client's request that never went out (GOAWAY came before): nobody has acted upon it. onClose follows.
-  static int onNotSent(nghttp2_session*, const nghttp2_frame* frame, int, void* user) {
+  /// A client's request that never went out (GOAWAY came before): nobody has acted upon it. onClose follows. A server's head or trailers
+  /// that cannot be sent: the client would wait for ever.
+  static int onNotSent(nghttp2_session*, const nghttp2_frame* frame, int code, void* user) {
+    const bool over = code == NGHTTP2_ERR_STREAM_CLOSED || code == NGHTTP2_ERR_STREAM_CLOSING || code == NGHTTP2_ERR_SESSION_CLOSING;
+    if (self(user).side_ == Side::Server && frame->hd.type == NGHTTP2_HEADERS && !over)
+      self(user).reset(frame->hd.stream_id, internalError);
     if (opensRequest(*frame)) self(user).notSent_ = frame->hd.stream_id;
     if (frame->hd.type == NGHTTP2_RST_STREAM) self(user).paid_.erase(frame->hd.stream_id);
     return 0;
@@ -205,6 +209,7 @@ Session::Session(Side side, SessionLimits limits, Events& events)
   nghttp2_option_set_no_auto_window_update(option, 1);
   nghttp2_option_set_no_closed_streams(option, 1);
   nghttp2_option_set_max_outbound_ack(option, limits.maxOutboundAcks);
+  nghttp2_option_set_max_send_header_block_length(option, std::min(limits.maxSendHeadBytes, maxSendHead));
   // The limit is ours (mayReset): its own would end a connection with another code, and uncounted.
   nghttp2_option_set_stream_reset_rate_limit(option, UINT64_MAX / 2, UINT64_MAX / 2);
   const int made = side == Side::Server ? nghttp2_session_server_new2(&session_, callbacks, this, option)

@@ -28,6 +28,9 @@ enum ErrorCode : std::uint32_t { noError = 0, protocolError = 1, internalError =
 /// What a window may be (RFC 9113 §6.9.2); less than what every connection begins with would be of no use.
 inline constexpr std::uint32_t minWindow = 65'535, maxWindow = 2'147'483'647;
 
+/// What a head of ours may be at most: libnghttp2 as a peer ends the connection at a tenth frame of one.
+inline constexpr std::size_t maxSendHead = std::size_t{9} * 16 * 1024;
+
 /// Each is an option or a documented constant of the role that owns the connection.
 struct SessionLimits {
   std::uint32_t maxStreams = 1000;                   // that the peer has open at once (SETTINGS_MAX_CONCURRENT_STREAMS)
@@ -35,9 +38,10 @@ struct SessionLimits {
   std::uint32_t connectionWindow = 4 * 1024 * 1024;  // the same, of all streams of a connection
   std::size_t maxHeadBytes = 32 * 1024;              // of a head, counted as SETTINGS_MAX_HEADER_LIST_SIZE does
   std::size_t maxHeadFields = 100;
-  std::size_t maxResets = 1000;        // streams that the peer opened and reset (or broke), at once (CVE-2023-44487) ...
-  double resetsPerSecond = 100;        // ... and going on: beyond, the connection ends with ENHANCE_YOUR_CALM
-  std::size_t maxOutboundAcks = 1000;  // answers to SETTINGS and PING that wait for a peer that does not read: the connection ends
+  std::size_t maxSendHeadBytes = 64 * 1024;  // of a head or trailers of ours, with 12 a field: a server's stream is reset beyond
+  std::size_t maxResets = 1000;              // streams that the peer opened and reset (or broke), at once (CVE-2023-44487) ...
+  double resetsPerSecond = 100;              // ... and going on: beyond, the connection ends with ENHANCE_YOUR_CALM
+  std::size_t maxOutboundAcks = 1000;        // answers to SETTINGS and PING that wait for a peer that does not read: the connection ends
 };
 
 /// A head, of a request or an answer, as it came.

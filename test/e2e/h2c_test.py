@@ -5,6 +5,7 @@ import hashlib
 import random
 import re
 import signal
+import subprocess
 import time
 import unittest
 
@@ -14,7 +15,7 @@ import grpc
 import h2.events
 from h2c.grpc_application import UNLIMITED, Application
 from h2c.raw import Client
-from harness import request, wait_for
+from harness import BUILD, request, wait_for
 from raw_http.exchange import Sidecar
 
 LIMIT = 20  # seconds for a call
@@ -154,6 +155,30 @@ class Grpc(unittest.TestCase):
         client.flush()
         wait_for("the application to go on", lambda: client.read("more") or self.application.written > held + 16, LIMIT)
         client.close()
+
+    def test_large_windows_are_held_and_break_no_answer(self):
+        sidecar = GrpcSidecar(self.application.port, *(f"--{name}={4 * 1024 * 1024}" for name in
+                                                       ("stream-window-bytes", "connection-window-bytes", "max-unsent-bytes")))
+        self.addCleanup(sidecar.close)
+        client = Client(sidecar.port, acknowledge=False)
+        self.addCleanup(client.close)
+        client.request("/t/pour", "POST", GRPC, framed(b"65536"))
+        wait_for("more than fits into the default", lambda: self.application.written * 65536 > 3 * 1024 * 1024, LIMIT)
+
+        def came():
+            client.read("what its window allows")
+            return sum(len(e.data) for e in client.events if isinstance(e, h2.events.DataReceived))
+
+        wait_for("the bytes that its window allows", lambda: came() == 65535, LIMIT)
+        self.assertFalse([e for e in client.events if isinstance(e, h2.events.StreamReset)])
+        self.assertFalse(self.application.cancelled.is_set())
+
+    def test_what_would_break_answers_is_no_option(self):
+        command = [BUILD / "spawner", "sidecar", "--upstream-protocol=h2c", "--max-unsent-bytes=262143"]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT)
+        said = ended.stdout + ended.stderr
+        self.assertNotEqual(ended.returncode, 0, said)
+        self.assertIn("--max-unsent-bytes must be at least --stream-window-bytes", said)
 
     def test_a_connection_without_a_call_is_no_use(self):
         self.channel.unary_unary("/t/echo")(b"", timeout=LIMIT)

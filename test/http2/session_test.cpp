@@ -142,6 +142,32 @@ TEST_CASE("resets are counted, and too many end the connection", "[http2]") {
   CHECK(last.back() == static_cast<char>(enhanceYourCalm));
 }
 
+TEST_CASE("a head that cannot be sent ends its stream", "[http2]") {
+  const bool allowed = GENERATE(false, true);
+  Pair pair({.maxSendHeadBytes = allowed ? 120'000UL : 80'000UL}, {.maxHeadBytes = 200'000});
+  const Fields large = {{":status", "200"}, {"x", std::string(50'000, '\xe9')}, {"y", std::string(50'000, '\xe9')}};
+  const Fields trailers(large.begin() + 1, large.end());
+  const StreamId head = pair.get(), headOnly = pair.get(), end = pair.get(), early = pair.get(), good = pair.get();
+  pair.settle();
+  pair.server.answer(head, large, false);
+  pair.server.send(head, "body");
+  pair.server.end(head);
+  pair.server.answer(headOnly, large, true);
+  pair.server.answer(end, ok, false);
+  pair.server.send(end, "body");
+  pair.server.end(end, trailers);
+  Fields hints = large;
+  hints[0].second = "103";
+  pair.server.interim(early, hints);
+  pair.server.answer(early, ok, true);
+  pair.server.answer(good, ok, true);
+  pair.settle();
+  for (const StreamId id : {head, headOnly, end, early}) CHECK(pair.atClient.streams[id].closed == (allowed ? noError : internalError));
+  CHECK(pair.atClient.streams[good].closed == noError);
+  CHECK(pair.atClient.streams[end].trailers.size() == (allowed ? 2 : 0));
+  CHECK(pair.server.resets() == 0);
+}
+
 TEST_CASE("streams that a peer makes us reset are counted as its resets", "[http2]") {
   Pair pair({.maxResets = 10, .resetsPerSecond = 5});
   pair.settle();

@@ -12,6 +12,7 @@
 #include "base/text.hpp"
 #include "http2/load.hpp"
 #include "modes/gateway/answers.hpp"
+#include "modes/role/h2c.hpp"
 
 namespace spawner::gateway {
 
@@ -61,6 +62,8 @@ Result<void> check(const Options& options) {
   if (!options.landingPage.empty() && !options.landingImage.empty())
     return badOption("--landing-page and --landing-image exclude each other: the image is for the built-in page");
   if (auto sound = role::check(options); !sound) return sound;
+  if (options.h2c)
+    if (auto sound = role::checkH2c(options); !sound) return sound;
   if (!options.landingImage.empty() && options.apiUpstream.empty())
     return badOption("--landing-image needs --api-upstream: its button asks the API");
   return {};

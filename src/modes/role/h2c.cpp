@@ -1,5 +1,7 @@
 #include "modes/role/h2c.hpp"
 
+#include <algorithm>
+
 namespace spawner::role {
 namespace {
 
@@ -15,12 +17,21 @@ http2::SessionLimits sessionLimits(const DataLimits& of) {
   return limits;
 }
 
+/// For heads that came within limits, and the fields that we add to them.
+std::size_t sendHeadBytes(std::size_t bytes, std::size_t fields) {
+  constexpr std::size_t ofField = 12, added = std::size_t{16} * 1024;
+  return std::min(bytes, http2::maxSendHead) + ofField * std::min(fields, http2::maxSendHead) + added;
+}
+
 http2::ServerOptions serverOptions(const DataLimits& of, std::function<std::unique_ptr<http::ExchangeToken>()> makeToken) {
   http2::ServerOptions options;
   options.session = sessionLimits(of);
   options.session.maxHeadBytes = of.maxHeadBytes;
   options.session.maxHeadFields = of.maxHeadFields;
+  options.session.maxSendHeadBytes = sendHeadBytes(of.maxAnswerHeadBytes, of.maxAnswerHeadFields);
   options.maxConnections = of.maxConnections;
+  options.maxUnsentBytes = of.maxUnsentBytes;
+  options.lingerTimeout = seconds(of.lingerSeconds);
   options.headTimeout = seconds(of.headTimeoutSeconds);
   options.keepAliveTimeout = seconds(of.keepAliveSeconds);
   options.writeTimeout = seconds(of.writeTimeoutSeconds);
@@ -36,11 +47,19 @@ proxy::Http2ProxyOptions http2ProxyOptions(const DataLimits& of) {
   options.session.connectionWindow = http2::maxWindow;
   options.session.maxHeadBytes = of.maxAnswerHeadBytes;
   options.session.maxHeadFields = of.maxAnswerHeadFields;
+  options.session.maxSendHeadBytes = sendHeadBytes(of.maxHeadBytes, of.maxHeadFields);
   options.maxConnections = of.maxUpstreamConnections;
   return options;
 }
 
 }  // namespace
+
+Result<void> checkH2c(const DataLimits& limits) {
+  if (limits.maxUnsentBytes >= limits.streamWindowBytes) return {};
+  return Error{ErrorKind::InvalidArgument,
+               "--max-unsent-bytes must be at least --stream-window-bytes: the application may send as much at once of an answer",
+               {}};
+}
 
 H2c::H2c(Loop& loop, const Logger& log, const DataLimits& limits, const proxy::ProxyOptions& proxied, http2::Server::Handler handler,
          std::function<std::unique_ptr<http::ExchangeToken>()> makeToken)

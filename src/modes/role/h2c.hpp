@@ -12,6 +12,10 @@
 
 namespace spawner::role {
 
+/// Where HTTP/2 is spoken, beside check() of the limits: what an upstream may send at once must not be too much for its client.
+/// InvalidArgument names the options.
+Result<void> checkH2c(const DataLimits& limits);
+
 struct H2c {
   /// REQUIRES: http2::loadNghttp2(). makeToken as FrontOptions has it; may be empty.
   H2c(Loop& loop, const Logger& log, const DataLimits& limits, const proxy::ProxyOptions& proxied, http2::Server::Handler handler,

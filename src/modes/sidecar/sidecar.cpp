@@ -31,6 +31,8 @@ Result<void> check(const Options& options) {
   if (!options.adminKeys.empty() && options.podUid.empty()) return invalid("--admin-key needs --pod-uid: signatures are bound to the pod");
   if (options.upstreamProtocol != names::http1Protocol && options.upstreamProtocol != names::h2cProtocol)
     return invalid("--upstream-protocol is \"" + options.upstreamProtocol + "\"; it is http1 or h2c");
+  if (options.upstreamProtocol == names::h2cProtocol)
+    if (auto sound = role::checkH2c(options); !sound) return sound;
   return role::check(options);
 }
 

@@ -156,6 +156,7 @@ TEST_CASE("gateway: bad options are refused at the start, by name", "[integratio
       {"--landing-page", [](gateway::Options& o) { o.landingPage = "/nonexistent/page.html"; }},
       {"--landing-image", [](gateway::Options& o) { o.landingImage = "x"; }},
       {"--namespace", [](gateway::Options& o) { o.ns = ""; }},
+      {"--max-unsent-bytes", [](gateway::Options& o) { o.h2c = true, o.streamWindowBytes = 1024 * 1024 + 1; }},
   };
   Reactor loop;
   SlabStore store(loop);
