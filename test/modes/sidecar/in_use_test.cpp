@@ -149,12 +149,13 @@ TEST_CASE("requests one after another on one connection leave no gap that counts
   f.startReady();
   sayHello(*f.app);
   auto client = f.client();
+  constexpr auto limit = 500ms;  // a busy machine may well stand still for `grace`
   const TimePoint begin = f.loop.now();
-  while (f.loop.now() - begin < 4 * grace) {
+  while (f.loop.now() - begin < 2 * limit) {
     client->received.clear();
     client->send(getRequest);
     f.waitText(*client, "hello");
-    REQUIRE(f.sweepIdle(grace).status == 409);
+    REQUIRE(f.sweepIdle(limit).status == 409);
   }
   isIdleFromNow(f);
 }
