@@ -15,14 +15,12 @@ ServerMetrics::ServerMetrics(Metrics& metrics, const std::string& prefix)
 void ServerMetrics::update(const ServerStats& stats) {
   connections_.set(static_cast<double>(stats.connections));
   streams_.set(static_cast<double>(stats.openStreams));
-  const auto add = [](Counter& counter, std::uint64_t now, std::uint64_t before) { counter.add(static_cast<double>(now - before)); };
-  add(accepted_, stats.accepted, last_.accepted);
-  add(requests_, stats.streams, last_.streams);
-  add(refused_, stats.refused, last_.refused);
-  add(resets_, stats.clientResets, last_.clientResets);
-  add(floods_, stats.floods, last_.floods);
-  add(broken_, stats.brokenOff, last_.brokenOff);
-  last_ = stats;
+  accepted_.set(stats.accepted);
+  requests_.set(stats.streams);
+  refused_.set(stats.refused);
+  resets_.set(stats.clientResets);
+  floods_.set(stats.floods);
+  broken_.set(stats.brokenOff);
 }
 
 }  // namespace spawner::http2

@@ -16,8 +16,7 @@ class ServerMetrics {
 
  private:
   Gauge connections_, streams_;
-  Counter accepted_, requests_, refused_, resets_, floods_, broken_;
-  ServerStats last_;
+  CounterTotal accepted_, requests_, refused_, resets_, floods_, broken_;
 };
 
 }  // namespace spawner::http2
