@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 
 #include "loop/reactor.hpp"
-#include "loop/socket.hpp"
+#include "loop/socket_pair.hpp"
 #include "support/loop_wait.hpp"
 
 using namespace spawner;
@@ -19,26 +19,6 @@ namespace {
 constexpr Interest reading{.readable = true, .writable = false, .hangup = false};
 constexpr Interest nothing{};
 constexpr Interest edge{.readable = true, .writable = false, .hangup = false, .edge = true};
-
-struct Pair {
-  Fd a, b;
-  Pair() {
-    int ends[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
-    a = Fd(ends[0]);
-    b = Fd(ends[1]);
-  }
-};
-
-std::string drain(int fd) {
-  char buffer[256];
-  std::string all;
-  for (;;) {
-    const IoResult got = readSome(fd, buffer);
-    if (got.kind != IoResult::Kind::Bytes) return all;
-    all.append(buffer, got.bytes);
-  }
-}
 
 }  // namespace
 

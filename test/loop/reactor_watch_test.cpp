@@ -9,7 +9,7 @@
 
 #include "loop/reactor.hpp"
 #include "loop/sim_loop.hpp"
-#include "loop/socket.hpp"
+#include "loop/socket_pair.hpp"
 #include "support/last_words.hpp"
 #include "support/loop_wait.hpp"
 
@@ -22,26 +22,6 @@ namespace {
 constexpr Interest reading{.readable = true, .writable = false, .hangup = false};
 constexpr Interest writing{.readable = false, .writable = true, .hangup = false};
 constexpr Interest nothing{};
-
-struct Pair {
-  Fd a, b;
-  Pair() {
-    int ends[2];
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
-    a = Fd(ends[0]);
-    b = Fd(ends[1]);
-  }
-};
-
-std::string drain(int fd) {
-  char buffer[256];
-  std::string all;
-  for (;;) {
-    const IoResult got = readSome(fd, buffer);
-    if (got.kind != IoResult::Kind::Bytes) return all;
-    all.append(buffer, got.bytes);
-  }
-}
 
 }  // namespace
 
