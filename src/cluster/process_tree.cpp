@@ -1,17 +1,22 @@
 #include "cluster/process_tree.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <set>
 #include <sstream>
+#include <thread>
+#include <utility>
 
 #include "base/text.hpp"
 #include "loop/socket.hpp"
@@ -26,8 +31,25 @@ std::string readAll(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-bool hasMark(pid_t pid, std::string_view name, const std::vector<std::string>& prefixes) {
-  const std::string environment = readAll("/proc/" + std::to_string(pid) + "/environ");
+enum class Mark {
+  No,
+  Yes,
+  Unsettled,  // in the midst of an exec: the next look tells
+};
+
+/// The bytes of environment that the kernel says a process has (proc(5), stat, fields 50 and 51); nothing while an exec has yet to lay it
+/// out.
+std::optional<std::uint64_t> environmentBytes(const std::string& folder) {
+  const std::string stat = readAll(folder + "/stat");
+  std::istringstream words(stat.substr(std::min(stat.size(), stat.rfind(')') + 1)));  // the name before it may hold anything
+  const std::vector<std::string> word{std::istream_iterator<std::string>(words), {}};
+  const auto start = word.size() > 48 ? parseUnsigned(word[47], UINT64_MAX) : std::nullopt;
+  const auto end = word.size() > 48 ? parseUnsigned(word[48], UINT64_MAX) : std::nullopt;
+  if (!start || !end || *end == 0 || *end < *start) return std::nullopt;
+  return *end - *start;
+}
+
+bool holdsMark(std::string_view environment, std::string_view name, const std::vector<std::string>& prefixes) {
   for (std::string_view entry : split(environment, '\0')) {
     if (!entry.starts_with(name) || entry.size() <= name.size() || entry[name.size()] != '=') continue;
     entry.remove_prefix(name.size() + 1);
@@ -36,32 +58,81 @@ bool hasMark(pid_t pid, std::string_view name, const std::vector<std::string>& p
   return false;
 }
 
-/// Kills through a pidfd and looks at the mark again behind it, so that a reused pid is never hit.
-bool killIfMarked(pid_t pid, std::string_view name, const std::vector<std::string>& prefixes) {
-  const Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  return pidfd && hasMark(pid, name, prefixes) && ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0) == 0;
+/// An exec gives a process a new memory, which has no environment at first; what is read of the old one then ends too soon, or is empty.
+Mark look(pid_t pid, std::string_view name, const std::vector<std::string>& prefixes) {
+  const std::string folder = "/proc/" + std::to_string(pid);
+  const std::string environment = readAll(folder + "/environ");
+  if (holdsMark(environment, name, prefixes)) return Mark::Yes;
+  std::error_code failure;
+  (void)fs::read_symlink(folder + "/exe", failure);
+  if (failure) return Mark::No;  // gone, a zombie, a kernel thread, or another user's
+  const auto bytes = environmentBytes(folder);
+  return bytes && environment.size() >= *bytes ? Mark::No : Mark::Unsettled;
+}
+
+// Each wait is twice the one before: half a second for all processes together, and only while one of them is in the midst of an exec.
+constexpr std::chrono::milliseconds firstWait{1};
+constexpr int waits = 9;
+
+/// Of these, the ones with the mark. Those whose exec does not end in that time count as unmarked.
+std::vector<pid_t> marked(std::vector<pid_t> pids, std::string_view name, const std::vector<std::string>& prefixes) {
+  std::vector<pid_t> found;
+  for (int wait = 0;; ++wait) {
+    std::erase_if(pids, [&](pid_t pid) {
+      const Mark mark = look(pid, name, prefixes);
+      if (mark == Mark::Yes) found.push_back(pid);
+      return mark != Mark::Unsettled;
+    });
+    if (pids.empty() || wait == waits) return found;
+    std::this_thread::sleep_for(firstWait * (1 << wait));
+  }
+}
+
+/// Kills through a pidfd and looks at the mark again behind it, so that a reused pid is never hit. The pidfd, if it was killed.
+Fd killIfMarked(pid_t pid, std::string_view name, const std::vector<std::string>& prefixes) {
+  Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  const bool killed =
+      pidfd && !marked({pid}, name, prefixes).empty() && ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0) == 0;
+  return killed ? std::move(pidfd) : Fd();
+}
+
+constexpr std::size_t maxAwaited = 64;  // descriptors held at once
+constexpr int endWaitMilliseconds = 50;
+
+/// Until all of them have ended, or none has for a while: a busy machine lets the killed wait for their turn to die.
+void awaitEnds(std::vector<pollfd> dying) {
+  while (!dying.empty() && ::poll(dying.data(), dying.size(), endWaitMilliseconds) > 0)
+    std::erase_if(dying, [](const pollfd& one) { return one.revents != 0; });
 }
 
 }  // namespace
 
 std::vector<pid_t> markedProcesses(std::string_view name, const std::vector<std::string>& valuePrefixes) {
-  std::vector<pid_t> found;
+  std::vector<pid_t> all;
   std::error_code failure;
   for (const fs::directory_entry& entry : fs::directory_iterator("/proc", failure)) {
     const auto pid = parseUnsigned(entry.path().filename().string(), INT32_MAX);
-    if (!pid || static_cast<pid_t>(*pid) == ::getpid()) continue;
-    if (hasMark(static_cast<pid_t>(*pid), name, valuePrefixes)) found.push_back(static_cast<pid_t>(*pid));
+    if (pid && static_cast<pid_t>(*pid) != ::getpid()) all.push_back(static_cast<pid_t>(*pid));
   }
-  return found;
+  return marked(std::move(all), name, valuePrefixes);
 }
 
 int killMarked(std::string_view name, const std::vector<std::string>& valuePrefixes, int rounds) {
   int sent = 0;
   for (int round = 0; round < rounds; ++round) {
-    int now = 0;
-    for (const pid_t pid : markedProcesses(name, valuePrefixes)) now += killIfMarked(pid, name, valuePrefixes) ? 1 : 0;
-    if (now == 0) break;
-    sent += now;
+    const int before = sent;
+    std::vector<Fd> killed;
+    std::vector<pollfd> dying;
+    for (const pid_t pid : markedProcesses(name, valuePrefixes)) {
+      Fd pidfd = killIfMarked(pid, name, valuePrefixes);
+      if (!pidfd) continue;
+      ++sent;
+      if (killed.size() == maxAwaited) continue;
+      dying.push_back({.fd = pidfd.get(), .events = POLLIN, .revents = 0});
+      killed.push_back(std::move(pidfd));
+    }
+    if (sent == before) break;
+    awaitEnds(std::move(dying));
   }
   return sent;
 }

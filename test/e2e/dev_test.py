@@ -154,7 +154,7 @@ class Endings(unittest.TestCase):
             for image in ("whiteboard", "family"):
                 dev.ready(image)
             instance = (pathlib.Path(state) / "instance").read_text().strip()
-            self.assertGreaterEqual(len(marked_processes(instance)), 5)
+            wait_for("every process of the family", lambda: len(marked_processes(instance)) >= 5)
             if number == signal.SIGKILL:
                 dev.process.kill()
                 dev.process.wait(10)

@@ -278,19 +278,25 @@ class Dev:
                 shutil.rmtree(self.state_dir, ignore_errors=True)
 
 
+def environment_of(pid):
+    """What /proc says; looked at again while an exec has yet to lay it out, for then it reads as empty or ends too soon."""
+    folder = pathlib.Path("/proc", pid)
+    for _ in range(100):
+        try:
+            environment = (folder / "environ").read_bytes()
+            os.readlink(folder / "exe")  # refused for zombies and kernel threads
+            start, end = (int(field) for field in (folder / "stat").read_text().rsplit(")", 1)[1].split()[47:49])
+        except OSError:
+            return b""
+        if end and len(environment) >= end - start:
+            return environment
+        time.sleep(0.01)
+    raise AssertionError(f"process {pid} is in the midst of an exec for ever")
+
+
 def marked_processes(instance):
     needle = f"SPAWNER_DEV_CONTAINER={instance}/".encode()
-    found = []
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        try:
-            environment = pathlib.Path("/proc", entry, "environ").read_bytes()
-        except OSError:
-            continue
-        if needle in environment:
-            found.append(int(entry))
-    return found
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and needle in environment_of(entry)]
 
 
 class Kube:
