@@ -8,6 +8,7 @@
 
 #include "http/front.hpp"
 #include "proxy/proxy.hpp"
+#include "support/driven_loop.hpp"
 #include "support/loop_wait.hpp"
 #include "support/raw_peer.hpp"
 
@@ -22,6 +23,9 @@ struct CountedToken final : http::ExchangeToken {
 
 struct ProxyFixture {
   Reactor loop;
+  DrivenLoop driven{loop};
+  /// What proxy and front run on: `&driven`, set before start(), where the test drives their time.
+  Loop* under = &loop;
   int tokens = 0;
   RawServer upstream{loop};
   proxy::ProxyOptions options;
@@ -37,9 +41,9 @@ struct ProxyFixture {
   }
   void start(http::FrontLimits limits = {}) {
     target.address = upstream.address();
-    proxy = std::make_unique<proxy::Proxy>(loop, options, Logger({.sink = log, .wallNow = {}}, "test"));
+    proxy = std::make_unique<proxy::Proxy>(*under, options, Logger({.sink = log, .wallNow = {}}, "test"));
     front = std::make_unique<http::Front>(
-        loop, [this](std::unique_ptr<http::Exchange> exchange) { proxy->run(std::move(exchange), target); },
+        *under, [this](std::unique_ptr<http::Exchange> exchange) { proxy->run(std::move(exchange), target); },
         http::FrontOptions{.limits = limits, .makeToken = [this] { return std::make_unique<CountedToken>(tokens); }});
     REQUIRE(front->listen(*SocketAddress::parse("127.0.0.1:0")).ok());
   }

@@ -141,19 +141,21 @@ TEST_CASE("upgraded connections are bounded; others go on", "[integration]") {
 TEST_CASE("after a half-close the other direction goes on, until nothing moves", "[integration]") {
   TunnelFixture f;
   f.options.tunnels.halfCloseTimeout = 200ms;
+  f.under = &f.driven;
   f.start();
   f.open("chat");
   f.ws->halfClose();
   f.wait("the half-close to be passed on", [&] { return f.up->ended; });
-  int sent = 0;
-  Timer timer;
-  std::function<void()> sendOn = [&] {
+  for (std::size_t sent = 1; sent <= 10; ++sent) {
+    f.driven.advance(199ms);
     f.up->send("x");
-    if (++sent < 10) timer = f.loop.after(60ms, [&] { sendOn(); });
-  };
-  sendOn();
-  f.wait("ten bytes over 600 ms", [&] { return f.ws->received.size() == 10; });
+    f.wait("a byte of the other direction", [&] { return f.ws->received.size() == sent; });
+    REQUIRE(f.tokens == 1);
+  }
+  f.driven.advance(199ms);
   CHECK(f.tokens == 1);
+  CHECK_FALSE(f.ws->over());
+  f.driven.advance(1ms);
   f.wait("the end after silence", [&] { return f.ws->over(); });
   CHECK(f.tokens == 0);
 }
