@@ -45,7 +45,7 @@ inline constexpr std::string_view sidecarEnvPrefix = "SPAWNER_SIDECAR_";  // (or
 inline constexpr std::string_view podUidEnv = "SPAWNER_POD_UID";          // the sidecar's own pod uid, by the downward API
 inline constexpr std::string_view appContainer = "app";                   // containers[0] of what API and CLI create; any other name works
 
-// Labels and annotations on pods that the sweeper reads, so that it needs to watch nothing but the pods of its node.
+// Labels and annotations on pods that the sweeper reads: of a pod it needs no more.
 inline constexpr std::string_view managedByLabel = "app.kubernetes.io/managed-by";  // value: managedByValue
 inline constexpr std::string_view managedByValue = "spawner";
 inline constexpr std::string_view slabUidAnnotation = "spawner.dev/slab-uid";

@@ -50,7 +50,7 @@ Json specAnnotations(const SlabSpec& spec) {
   return result;
 }
 
-Json annotations(const Slab& slab, const PodOptions& options, std::string_view clusterIp) {
+Json annotations(const Slab& slab, const PodOptions& options) {
   Json result = Json::object();
   const Json ofSpec = specAnnotations(slab.spec);
   for (const auto& [name, value] : ofSpec.items())
@@ -58,8 +58,7 @@ Json annotations(const Slab& slab, const PodOptions& options, std::string_view c
   result[std::string(names::slabUidAnnotation)] = slab.meta.uid;
   result[std::string(names::adminPortAnnotation)] = std::to_string(sidecarPorts(slab.spec).admin);
   result[std::string(names::templateHashAnnotation)] = templateHash(slab.spec);
-  if (options.serviceMode == ServiceMode::ClusterIp && !clusterIp.empty() && clusterIp != "None")
-    result[std::string(names::clusterIpAnnotation)] = clusterIp;
+  if (options.serviceMode == ServiceMode::ClusterIp) result[std::string(names::clusterIpAnnotation)] = "true";
   return result;
 }
 
@@ -176,7 +175,7 @@ SidecarPorts sidecarPorts(const SlabSpec& spec) {
   return ports;
 }
 
-Result<std::string> podJson(const Slab& slab, const PodOptions& options, std::string_view clusterIp) {
+Result<std::string> podJson(const Slab& slab, const PodOptions& options) {
   Json spec = parseTemplate(slab.spec);
   if (!spec.is_object() || !spec.contains("containers") || !spec["containers"].is_array() || spec["containers"].empty() ||
       !spec["containers"][0].is_object())
@@ -200,7 +199,7 @@ Result<std::string> podJson(const Slab& slab, const PodOptions& options, std::st
                     {{"name", slab.meta.name},
                      {"namespace", slab.meta.ns},
                      {"labels", labels(slab.meta)},
-                     {"annotations", annotations(slab, options, clusterIp)},
+                     {"annotations", annotations(slab, options)},
                      {"ownerReferences", ownerReferences(slab.meta)}}},
                    {"spec", std::move(spec)}});
 }
@@ -256,11 +255,9 @@ std::string ignoredFields(const Slab& slab, const PodView& pod) {
   return result;
 }
 
-std::string annotationPatch(const Slab& slab, const PodView& pod, std::string_view clusterIp) {
+std::string annotationPatch(const Slab& slab, const PodView& pod) {
   Json changed = Json::object();
-  Json wanted = specAnnotations(slab.spec);
-  const std::string ipName(names::clusterIpAnnotation);
-  if (!clusterIp.empty() && pod.meta.annotations.contains(ipName)) wanted[ipName] = clusterIp;
+  const Json wanted = specAnnotations(slab.spec);
   for (const auto& [name, value] : wanted.items()) {
     const auto it = pod.meta.annotations.find(name);
     const Json present = it == pod.meta.annotations.end() ? Json(nullptr) : Json(it->second);

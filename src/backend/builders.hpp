@@ -39,9 +39,8 @@ struct SidecarPorts {
 };
 SidecarPorts sidecarPorts(const SlabSpec& spec);
 
-/// The pod. clusterIp: the Service's, for the sweeper's annotation in ClusterIp mode; empty: none.
-/// InvalidArgument: the template is not an object with at least one container. REQUIRES: what validate() lets through.
-Result<std::string> podJson(const Slab& slab, const PodOptions& options, std::string_view clusterIp = {});
+/// The pod. InvalidArgument: the template is not an object with at least one container. REQUIRES: what validate() lets through.
+Result<std::string> podJson(const Slab& slab, const PodOptions& options);
 /// REQUIRES: mode is not None.
 std::string serviceJson(const Slab& slab, ServiceMode mode);
 
@@ -56,8 +55,7 @@ std::string templateHash(const SlabSpec& spec);
 /// Which of template and httpPort differ from what the pod was made of ("template", "httpPort", "template, httpPort"); empty: none, or
 /// unknown.
 std::string ignoredFields(const Slab& slab, const PodView& pod);
-/// The merge patch that brings the pod's sweeper annotations up to the spec, and to the Service's present cluster IP where the pod tells
-/// one; empty text: nothing differs.
-std::string annotationPatch(const Slab& slab, const PodView& pod, std::string_view clusterIp = {});
+/// The merge patch that brings the pod's sweeper annotations up to the spec; empty text: nothing differs.
+std::string annotationPatch(const Slab& slab, const PodView& pod);
 
 }  // namespace spawner::backend

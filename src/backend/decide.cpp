@@ -85,6 +85,8 @@ class Mind {
     return false;
   }
   [[nodiscard]] bool wantsService() const { return options_.serviceMode != ServiceMode::None; }
+  /// It has never had the Service that it should have.
+  [[nodiscard]] bool lacksService() const { return wantsService() && !ourService_ && !slab_.status.has(State::Constructed); }
   [[nodiscard]] bool hasStarted() const {
     return slab_.status.has(State::Running) || slab_.status.has(State::Ready) || m_.runningSeen || (pod_ && pod_->phase == "Running");
   }
@@ -110,11 +112,10 @@ class Mind {
   }
 
   std::optional<Ending> nameConflict() const {
-    if (!recordedUid(slab_, m_).empty()) return std::nullopt;
     const auto taken = [&](const ObjectMeta& meta) { return !isOurs(meta, slab_) && !isAnotherSlabs(meta, slab_); };
-    const char* what = o_.pod && taken(o_.pod->meta)                             ? "Pod"
-                       : wantsService() && o_.service && taken(o_.service->meta) ? "Service"
-                                                                                 : nullptr;
+    const bool podTaken = recordedUid(slab_, m_).empty() && o_.pod && taken(o_.pod->meta);
+    const bool serviceTaken = lacksService() && o_.service && taken(o_.service->meta);
+    const char* what = podTaken ? "Pod" : serviceTaken ? "Service" : nullptr;
     if (!what) return std::nullopt;
     return failed(reasons::nameConflict, std::string("There is a ") + what + " of the name " + slab_.meta.name +
                                              " that Spawner did not make. Remove it, or choose another name.");
@@ -131,9 +132,9 @@ class Mind {
     return failed(reasons::podLost, "Its pod is gone, and nothing says why.");
   }
 
-  /// Covers the time until Running; after that only a sidecar's report can fail the start.
+  /// Covers the time until pod and Service are there and the pod is Running; after that only a sidecar's report can fail the start.
   std::optional<Ending> startFailed() {
-    if (hasStarted()) return std::nullopt;
+    if (hasStarted() && !lacksService()) return std::nullopt;
     if (pod_)
       if (const ContainerView* container = waitingFor(*pod_, canNeverHeal))
         return failed(reasons::imagePullFailed, "The image cannot be had (" + describe(*container) + ").");
@@ -143,11 +144,12 @@ class Mind {
   }
 
   [[nodiscard]] Ending startTimeout(const std::string& limit) const {
-    if (!pod_ && !m_.createError.empty())
+    const bool made = pod_ && !lacksService();
+    if (!made && !m_.createError.empty())
       return failed(reasons::createRefused, "Kubernetes did not let Spawner make its Pod and Service for " + limit + ": " + m_.createError);
-    if (!pod_ && (o_.pod || o_.service))
+    if ((!pod_ && o_.pod) || (lacksService() && o_.service))
       return failed(reasons::nameConflict, "What an earlier object of the same name left was still there after " + limit + ".");
-    if (!pod_) return failed(reasons::startTimeout, "Its Pod and Service could not be made within " + limit + ".");
+    if (!made) return failed(reasons::startTimeout, "Its Pod and Service could not be made within " + limit + ".");
     if (const ContainerView* container = waitingFor(*pod_, isImageTrouble))
       return failed(reasons::imagePullFailed, "The image could not be had within " + limit + " (" + describe(*container) + ").");
     if (pod_->nodeName.empty() && !pod_->unschedulableMessage.empty())
@@ -197,26 +199,21 @@ class Mind {
     write(std::move(after));
   }
 
+  /// Both creates go together, the pod's first: its start is what takes time.
   void makeWhatIsMissing() {
-    if (wantsService() && !ourService_) {
-      if (o_.service)
-        lookAgainIn(options_.recheck);
-      else if (pod_ || m_.slabIsLive)
-        act(CreateService{});
-    }
-    if (pod_ || !recordedUid(slab_, m_).empty()) return;
-    if (o_.pod) return lookAgainIn(options_.recheck);
+    const bool noPod = !pod_ && recordedUid(slab_, m_).empty();
+    const bool noService = wantsService() && !ourService_;
+    // An earlier object's are waited for.
+    if ((noPod && o_.pod) || (noService && o_.service)) return lookAgainIn(options_.recheck);
     // A copy of the object that may be old must not make a pod: its session may have ended since (P4).
-    if (!m_.slabIsLive) return act(ReadSlab{});
-    // The sweeper needs the cluster IP from the pod's annotations; without one, both creates go together.
-    if (options_.serviceMode == ServiceMode::ClusterIp && !ourService_) return;
-    act(CreatePod{ourService_ ? ourService_->clusterIp : std::string()});
+    if (noPod && !m_.slabIsLive) return act(ReadSlab{});
+    if (noPod) act(CreatePod{});
+    if (noService) act(CreateService{});
   }
 
   void followPod() {
     if (!pod_ || pod_->meta.deleting) return;
-    const std::string_view ip = ourService_ ? std::string_view(ourService_->clusterIp) : std::string_view();
-    if (std::string json = annotationPatch(slab_, *pod_, ip); !json.empty()) act(PatchPod{pod_->meta.uid, std::move(json)});
+    if (std::string json = annotationPatch(slab_, *pod_); !json.empty()) act(PatchPod{pod_->meta.uid, std::move(json)});
   }
 
   [[nodiscard]] bool constructed() const { return pod_ && (!wantsService() || ourService_); }

@@ -34,7 +34,7 @@ struct DecideOptions {
 /// What this process remembers of an object. It is lost on a restart, which makes waits begin anew and never ends anything early.
 struct Memory {
   std::optional<TimePoint> firstSeen;
-  std::optional<TimePoint> constructedSeen;  // pod and service exist since
+  std::optional<TimePoint> constructedSeen;  // the pod exists since
   std::optional<TimePoint> runningSeen;      // pod.phase is Running since
   std::optional<TimePoint> endedSeen;        // terminal since
   std::string podUid;                        // of the first pod of the object that this process made or saw
@@ -58,9 +58,7 @@ struct Observed {
 void remember(Memory& memory, const Observed& observed);
 
 struct CreateService {};
-struct CreatePod {
-  std::string clusterIp;  // for the sweeper's annotation
-};
+struct CreatePod {};
 struct ReadSlab {};  // GET it: set memory.slabIsLive, learn it
 struct ReadPod {};   // GET the pod: learn it, or set memory.podAbsenceConfirmed
 struct PatchStatus {

@@ -49,10 +49,10 @@ void Actor::run(const JobPtr& job, const backend::CreateService&) {
       }));
 }
 
-void Actor::run(const JobPtr& job, const backend::CreatePod& action) {
+void Actor::run(const JobPtr& job, const backend::CreatePod&) {
   const Slab& slab = *job->subject.slab;
   backend::Memory& memory = job->subject.track->memory;
-  const Result<std::string> json = backend::podJson(slab, settings_.pod, action.clusterIp);
+  const Result<std::string> json = backend::podJson(slab, settings_.pod);
   if (!json) {
     memory.invalid = json.error().message;
     return finish(job, Outcome::Again, &json.error());

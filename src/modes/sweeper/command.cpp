@@ -41,7 +41,7 @@ void addOptions(role::CommandLine& line, Options& options) {
             "File with the admin key; without it, the Secret spawner-admin-key is read");
   line.text("--system-namespace", options.systemNamespace, "SPAWNER_SYSTEM_NAMESPACE", "Namespace of the Secret");
   line.onOff("--service-check", options.serviceCheck, "SPAWNER_SERVICE_CHECK",
-             "Ready only after a connection to the Service, where the pod names its address");
+             "Ready only after a connection to the session's Service, where it has a cluster IP; watches Services");
   line.choice("--events", options.events, "SPAWNER_EVENTS", "Kubernetes Events: one a status write, one a state, or none",
               {"write", "state", "none"});
   line.text("--instance", options.instance, "SPAWNER_INSTANCE", "reportingInstance of Events; default: the host's name");

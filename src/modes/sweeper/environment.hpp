@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "k8s/client.hpp"
 #include "k8s/events.hpp"
+#include "k8s/informer.hpp"
 #include "modes/sweeper/admin_keys.hpp"
 #include "modes/sweeper/metrics.hpp"
 #include "modes/sweeper/options.hpp"
@@ -20,7 +21,8 @@ struct Environment {
   Random& random;
   Logger log;
   Transport& sidecars;
-  ServiceProbe* probe;  // null: no service check
+  ServiceProbe* probe;                         // null: no service check
+  const k8s::Informer<ServiceView>& services;  // of the namespace; empty without a service check
   k8s::Client& client;
   k8s::EventRecorder& events;
   AdminKeys& keys;

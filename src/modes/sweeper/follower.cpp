@@ -38,8 +38,7 @@ Follower::Follower(const Environment& environment, Target target, bool known)
       log_(environment.log.with("slab", target_.slabName).with("pod_uid", target_.pod.podUid)),
       commandBackoff_({milliseconds(environment.options.commandSpacingMs), seconds(5), 2.0, 0.2}),
       drainBackoff_({milliseconds(200), seconds(5), 2.0, 0.2}),
-      service_(environment.loop, environment.random, environment.options.serviceCheck ? environment.probe : nullptr, log_,
-               [this] { lookAtReady(); }),
+      service_(environment.loop, environment.random, environment.probe, log_, [this] { lookAtReady(); }),
       writer_(environment, target_.ns, target_.slabName, target_.pod, log_, [this] { unfollow(); }),
       link_(environment, target_.pod.podUid, log_,
             {[this](const SidecarReport& report) { onReport(report); }, [this](const Error& error) { onFailed(error); }}) {
@@ -98,7 +97,7 @@ void Follower::onReport(const SidecarReport& report) {
     writer_.contact(false, environment_.loop.wallNow(), {});
   }
   armContact();
-  service_.start(target_.clusterIp);  // the sidecar is up: the Service can be tried before the application listens
+  tryService();  // the sidecar is up: the Service can be tried before the application listens
   lookAtReady();
   evaluate();
 }
@@ -119,8 +118,19 @@ void Follower::lookAtStart() {
   if (!startTimer_.active()) startTimer_ = environment_.loop.after(due - environment_.loop.now(), [this] { lookAtStart(); });
 }
 
+void Follower::onService() {
+  if (seen_ && !gone_ && target_.phase != Target::Phase::Over) tryService();
+}
+
+void Follower::tryService() {
+  if (!target_.serviceCheck) return;
+  const auto service = environment_.services.find(target_.ns + "/" + target_.slabName);
+  // One that an earlier object of the name has left is not ours.
+  service_.start(service && service->meta.ownerUid == target_.pod.slabUid ? service->clusterIp : std::string());
+}
+
 void Follower::lookAtReady() {
-  if (seen_ && seen_->report.ready && service_.works(target_.clusterIp))
+  if (seen_ && seen_->report.ready && (!target_.serviceCheck || service_.works()))
     stateReady();
   else
     lookAtStart();

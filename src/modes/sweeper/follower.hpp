@@ -20,6 +20,8 @@ class Follower {
   ~Follower();
   /// The pod changed. REQUIRES: the same pod uid.
   void update(Target target);
+  /// The Service of its name changed.
+  void onService();
   [[nodiscard]] const std::string& podUid() const { return target_.pod.podUid; }
 
  private:
@@ -27,6 +29,7 @@ class Follower {
   void onReport(const SidecarReport& report);
   void onFailed(const Error& error);
   void lookAtStart();
+  void tryService();
   void lookAtReady();
   void stateReady();
   void evaluate();

@@ -14,7 +14,7 @@ struct Options {
   std::string nodeName;                                               // --node-name (original), NODE_NAME: required
   std::string adminKeyFile;                                           // --admin-key-file; empty: the Secret spawner-admin-key
   std::string systemNamespace = std::string(names::systemNamespace);  // --system-namespace: where the Secret is
-  bool serviceCheck = true;      // --service-check on|off: Ready only after a connection to clusterIP:9090, where the pod names one
+  bool serviceCheck = true;      // --service-check on|off: Ready only after a connection to clusterIP:9090, where the session has one
   std::string events = "write";  // --events write|state|none
   std::string instance;          // --instance: reportingInstance of Events; empty: the host's name
 

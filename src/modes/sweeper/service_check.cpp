@@ -23,7 +23,7 @@ ServiceCheck::ServiceCheck(Loop& loop, Random& random, ServiceProbe* probe, Logg
     : loop_(loop), random_(random), probe_(probe), log_(std::move(log)), done_(std::move(works)) {}
 
 void ServiceCheck::start(const std::string& ip) {
-  if (works(ip) || ip == ip_) return;
+  if (works() || ip == ip_) return;
   stop();
   ip_ = ip;
   since_ = loop_.now();
@@ -32,14 +32,15 @@ void ServiceCheck::start(const std::string& ip) {
 }
 
 void ServiceCheck::stop() {
-  ip_.clear();
+  ip_.reset();
   attempt_.reset();
   retry_.cancel();
 }
 
 void ServiceCheck::connect() {
+  if (ip_->empty()) return onAnswer(Error{ErrorKind::NotFound, "there is no Service of its name with a cluster IP", {}});
   const Duration timeout = std::clamp<Duration>((loop_.now() - since_) / 2, firstTimeout, lastTimeout);
-  attempt_ = probe_->connect(ip_, names::servePort, timeout, [this](Result<void> made) { onAnswer(made); });
+  attempt_ = probe_->connect(*ip_, names::servePort, timeout, [this](Result<void> made) { onAnswer(made); });
 }
 
 void ServiceCheck::onAnswer(const Result<void>& made) {
@@ -51,7 +52,7 @@ void ServiceCheck::onAnswer(const Result<void>& made) {
   const TimePoint now = loop_.now();
   if (now >= nextWarning_) {
     nextWarning_ = now + warningEvery;
-    log_.warn("the sidecar is heard, but its Service does not answer", {{"cluster_ip", ip_}, {"error", made.error()}});
+    log_.warn("the sidecar is heard, but its Service does not answer", {{"cluster_ip", *ip_}, {"error", made.error()}});
   }
   // An eighth of the time waited so far: Ready is told at most that much later than it could be.
   Duration delay = std::clamp<Duration>((now - since_) / 8, firstDelay, lastDelay);

@@ -2,6 +2,7 @@
 // ServiceCheck: tries a Service's address until a connection is made, so that Ready means that the session's URL works.
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/log.hpp"
@@ -17,11 +18,10 @@ class ServiceCheck {
   /// probe: null means that every Service works. `works` is called once, in a later turn than start().
   ServiceCheck(Loop& loop, Random& random, ServiceProbe* probe, Logger log, std::function<void()> works);
 
-  /// Begins to try, or goes on with another address. No effect once it works.
+  /// Begins to try, or goes on with another address; empty: it is not known yet. No effect once it works.
   void start(const std::string& ip);
   void stop();
-  /// True for the empty address: there is no Service to check.
-  [[nodiscard]] bool works(const std::string& ip) const { return works_ || probe_ == nullptr || ip.empty(); }
+  [[nodiscard]] bool works() const { return works_ || probe_ == nullptr; }
 
  private:
   void connect();
@@ -32,7 +32,7 @@ class ServiceCheck {
   ServiceProbe* probe_;
   Logger log_;
   std::function<void()> done_;
-  std::string ip_;
+  std::optional<std::string> ip_;  // null: not begun
   bool works_ = false;
   TimePoint since_{}, nextWarning_{};
   Pending attempt_;

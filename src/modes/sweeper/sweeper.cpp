@@ -39,6 +39,22 @@ k8s::ReflectorOptions podsOf(const Options& options) {
   return made;
 }
 
+/// All of the namespace: nobody knows before which node a Service's pod will be on.
+k8s::ReflectorOptions servicesOf(const Options& options) {
+  k8s::ReflectorOptions made;
+  made.resource = k8s::services;
+  made.ns = options.ns;
+  made.labelSelector = std::string(names::managedByLabel) + "=" + std::string(names::managedByValue);
+  return made;
+}
+
+/// Owner and address: there may be thousands of them.
+Result<ServiceView> decodeAddress(std::string_view json) {
+  Result<ServiceView> service = backend::decodeService(json);
+  if (service) service->meta.labels = service->meta.annotations = {};
+  return service;
+}
+
 /// What the process form makes and a simulation brings.
 struct Outside {
   std::unique_ptr<fetch::HttpTransport> transport;
@@ -58,11 +74,18 @@ class Sweeper final : public role::Role {
         events_(loop_, client_, context.random, recorderOptions(options_), log_),
         keys_(loop_, context.random, client_,
               {options_.adminKeyFile, options_.systemNamespace, std::chrono::seconds(options_.keyReloadSeconds)}, log_),
-        environment_{loop_, context.random, log_, sidecars, probe, client_, events_, keys_, metrics_, options_, eventMode},
+        checksServices_(options_.serviceCheck && probe != nullptr),
+        environment_{loop_, context.random, log_,     sidecars, checksServices_ ? probe : nullptr, services_, client_, events_,
+                     keys_, metrics_,       options_, eventMode},
+        services_(loop_, client_, context.random, servicesOf(options_), decodeAddress, log_),
         pods_(loop_, client_, context.random, podsOf(options_), backend::decodePod, log_) {
     pods_.onChange([this](const std::string& key, const auto&, const auto& after) { onPod(key, after.get()); });
+    services_.onChange([this](const std::string& key, const auto&, const auto&) { onService(key); });
     // Without a key nothing can be asked: first the key, then the pods.
-    keys_.start([this] { pods_.start(); });
+    keys_.start([this] {
+      pods_.start();
+      if (checksServices_) services_.start();
+    });
   }
 
   /// What is under way is repeated by the next sweeper; only what was to be told is told before.
@@ -72,7 +95,7 @@ class Sweeper final : public role::Role {
     events_.flush(std::move(done));
   }
 
-  [[nodiscard]] bool ready() const override { return pods_.synced(); }
+  [[nodiscard]] bool ready() const override { return pods_.synced() && (!checksServices_ || services_.synced()); }
 
  private:
   void onPod(const std::string& key, const PodView* pod) {
@@ -91,6 +114,12 @@ class Sweeper final : public role::Role {
       follow(key, *std::move(target));
     }
     count();
+  }
+
+  /// A session's pod and Service have one name.
+  void onService(const std::string& key) {
+    const auto it = followers_.find(key);
+    if (!stopped_ && it != followers_.end()) it->second->onService();
   }
 
   void follow(const std::string& key, Target target) {
@@ -125,11 +154,13 @@ class Sweeper final : public role::Role {
   k8s::Client client_;
   k8s::EventRecorder events_;
   AdminKeys keys_;
+  const bool checksServices_;
   Environment environment_;
   std::map<std::string, std::unique_ptr<Follower>> followers_;  // by the pod's "namespace/name"
   std::set<std::string> waiting_;                               // beyond --max-followed
   bool stopped_ = false;
-  k8s::Informer<PodView> pods_;  // last: its call-backs use the members above
+  k8s::Informer<ServiceView> services_;  // the informers last: their call-backs use the members above
+  k8s::Informer<PodView> pods_;
 };
 
 Result<std::unique_ptr<role::Role>> make(role::Context context, Options options, Outside outside, Transport& sidecars,

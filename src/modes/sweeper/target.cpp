@@ -55,7 +55,7 @@ Result<Target> targetOf(const PodView& pod) {
     target.limits.maxLifetime = std::chrono::seconds(*lifetime);
   target.limits.startupTimeout =
       std::chrono::seconds(number(pod, names::startupTimeoutAnnotation, maxSeconds, target).value_or(names::defaultStartupTimeoutSeconds));
-  target.clusterIp = annotation(pod, names::clusterIpAnnotation);
+  target.serviceCheck = !annotation(pod, names::clusterIpAnnotation).empty();
   target.phase = phaseOf(pod);
   target.deleting = pod.meta.deleting;
   target.portMessage = pod.portMessage;

@@ -1,5 +1,5 @@
 #pragma once
-// Target: what the sweeper knows of one pod that it follows: all of it comes from the pod.
+// Target: what one pod says to the sweeper that follows it.
 
 #include <cstdint>
 #include <string>
@@ -19,7 +19,7 @@ struct Target {
   std::string slabName;
   backend::SweptPod pod;
   std::uint16_t adminPort = 0;
-  std::string clusterIp;  // empty: Ready needs no connection to the Service
+  bool serviceCheck = false;  // Ready needs a connection to the Service of its name
   Phase phase = Phase::Starting;
   bool deleting = false;
   session::SessionLimits limits;

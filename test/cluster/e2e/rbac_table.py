@@ -27,6 +27,7 @@ ALLOWED = {
     "sweeper": {
         "spawner": [
             "list,watch pods",  # informer of its node's
+            "list,watch services",  # where Ready must find a session's Service
             "get sessionlivedbackends.spawner.dev",  # what is written already, after a restart or a refusal
             "patch sessionlivedbackends.spawner.dev/status",  # Running, Ready, Swept, contact
             "create events",
@@ -81,7 +82,9 @@ DENIED = [
     (["api", "gateway", "session"], "patch sessionlivedbackends.spawner.dev/status", ["spawner"]),
     (EVERYONE, f"{ALL} sessionlivedbackends.spawner.dev", ["spawner-system", "default", "kube-system", CLUSTER]),
     # Services, Events.
-    (["api", "sweeper", "gateway", "session"], f"{ALL} services", NAMESPACES),
+    (["api", "gateway", "session"], f"{ALL} services", NAMESPACES),
+    (["sweeper"], f"get,{WRITE} services", ["spawner"]),
+    (["sweeper"], f"{ALL} services", ["spawner-system", "default", "kube-system", CLUSTER]),
     (["controller"], "update,patch,deletecollection services", ["spawner"]),
     (["controller"], f"{ALL} services", ["spawner-system", "default", "kube-system", CLUSTER]),
     (EVERYONE, "get,create services/proxy", NAMESPACES),

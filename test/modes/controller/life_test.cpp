@@ -180,8 +180,9 @@ TEST_CASE("an ordered end finishes what is in flight") {
   CHECK_FALSE(stopped);  // in a later turn
   c.eventually("it has stopped", [&] { return stopped; });
   c.loop.runFor(10s);
-  CHECK(c.kube.count("POST", "/pods") == 0);
+  CHECK_FALSE(c.pod("spawner-a").is_null());
   CHECK_FALSE(c.service("spawner-a").is_null());
+  CHECK(c.kube.count("PATCH", "/status") == 0);  // nothing new is begun
 }
 
 TEST_CASE("Events are held while a session starts, and told before the controller's end") {

@@ -1,6 +1,6 @@
 #pragma once
-// FakeKube: as much of an API server as the sweeper needs, over SimLoop: pods listed and watched, slabs read and patched with the uid
-// tested, Events and one Secret. It counts, and it can lose.
+// FakeKube: as much of an API server as the sweeper needs, over SimLoop: pods and Services listed and watched, slabs read and patched with
+// the uid tested, Events and one Secret. It counts, and it can lose.
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -23,10 +23,10 @@ class FakeKube {
   enum class Fault { None, Refuse, LoseRequest, LoseAnswer };
 
   ScriptedTransport transport;
-  std::map<std::string, json> slabs, pods;  // by name
+  std::map<std::string, json> slabs, pods, services;  // by name
   std::vector<json> events;
   std::vector<std::pair<std::string, json>> patches;  // name, operations; those that were applied
-  int slabReads = 0;
+  int slabReads = 0, serviceReads = 0;
   std::string adminKey;  // base64 of the Secret's field; empty: there is no Secret
   std::function<Fault(const TransportRequest&)> fault;
 
@@ -34,23 +34,29 @@ class FakeKube {
     transport.serve([this](const std::shared_ptr<Ask>& ask) { serve(ask); });
   }
 
-  void putPod(json pod) {
-    const std::string name = pod["metadata"]["name"];
-    const bool known = pods.count(name) > 0;
-    pod["metadata"]["resourceVersion"] = std::to_string(++version_);
-    pods[name] = pod;
-    tell(known ? "MODIFIED" : "ADDED", pod);
-  }
-  void removePod(const std::string& name) {
-    json pod = pods.at(name);
-    pods.erase(name);
-    pod["metadata"]["resourceVersion"] = std::to_string(++version_);
-    tell("DELETED", pod);
-  }
+  void putPod(const json& pod) { put(pods, podWatchers_, pod); }
+  void removePod(const std::string& name) { remove(pods, podWatchers_, name); }
+  void putService(const json& service) { put(services, serviceWatchers_, service); }
+  void removeService(const std::string& name) { remove(services, serviceWatchers_, name); }
   [[nodiscard]] const json& status(const std::string& name) { return slabs.at(name)["status"]; }
   [[nodiscard]] bool has(const std::string& name, const std::string& fact) { return status(name).value(fact, false); }
 
  private:
+  using Objects = std::map<std::string, json>;
+  using Watchers = std::vector<std::shared_ptr<Ask>>;
+  void put(Objects& all, const Watchers& watchers, json object) {
+    const std::string name = object["metadata"]["name"];
+    const bool known = all.count(name) > 0;
+    object["metadata"]["resourceVersion"] = std::to_string(++version_);
+    all[name] = object;
+    tell(watchers, known ? "MODIFIED" : "ADDED", object);
+  }
+  void remove(Objects& all, const Watchers& watchers, const std::string& name) {
+    json object = all.at(name);
+    all.erase(name);
+    object["metadata"]["resourceVersion"] = std::to_string(++version_);
+    tell(watchers, "DELETED", object);
+  }
   static bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
   void serve(const std::shared_ptr<Ask>& ask) {
@@ -59,29 +65,32 @@ class FakeKube {
     if (what == Fault::Refuse) return ask->respond(503, R"({"kind":"Status","code":503,"message":"not now"})");
     lose_ = what == Fault::LoseAnswer;
     const std::string& target = ask->request.target;
-    if (ask->stream) return watch(ask);
+    const bool ofServices = contains(target, "/services");
+    serviceReads += ofServices ? 1 : 0;
+    if (ask->stream) return watch(ofServices ? serviceWatchers_ : podWatchers_, ask);
     if (contains(target, "/secrets/")) return secret(ask);
     if (contains(target, "/events")) return event(ask);
     if (contains(target, "/sessionlivedbackends/")) return slab(ask);
-    if (contains(target, "/pods")) return list(ask);
-    FAIL("unexpected request " << ask->request.method << " " << target);
+    if (ofServices) return list(services, ask);
+    if (!contains(target, "/pods")) FAIL("unexpected request " << ask->request.method << " " << target);
+    REQUIRE(contains(target, "spec.nodeName"));
+    list(pods, ask);
   }
   void answer(const std::shared_ptr<Ask>& ask, int status, const json& body) {
     if (!lose_) ask->respond(status, body.dump());
   }
-  void list(const std::shared_ptr<Ask>& ask) {
-    REQUIRE(contains(ask->request.target, "spec.nodeName"));
+  void list(const Objects& all, const std::shared_ptr<Ask>& ask) {
     json items = json::array();
-    for (const auto& [name, pod] : pods) items.push_back(pod);
-    answer(ask, 200, {{"kind", "PodList"}, {"metadata", {{"resourceVersion", std::to_string(version_)}}}, {"items", items}});
+    for (const auto& [name, object] : all) items.push_back(object);
+    answer(ask, 200, {{"kind", "List"}, {"metadata", {{"resourceVersion", std::to_string(version_)}}}, {"items", items}});
   }
-  void watch(const std::shared_ptr<Ask>& ask) {
+  static void watch(Watchers& watchers, const std::shared_ptr<Ask>& ask) {
     ask->head(200);
-    watchers_.push_back(ask);
+    watchers.push_back(ask);
   }
-  void tell(const char* type, const json& pod) {
-    for (const auto& watcher : watchers_)
-      if (watcher->open()) watcher->line(json{{"type", type}, {"object", pod}}.dump());
+  static void tell(const Watchers& watchers, const char* type, const json& object) {
+    for (const auto& watcher : watchers)
+      if (watcher->open()) watcher->line(json{{"type", type}, {"object", object}}.dump());
   }
   void secret(const std::shared_ptr<Ask>& ask) {
     if (adminKey.empty()) return answer(ask, 404, {{"kind", "Status"}, {"code", 404}, {"reason", "NotFound"}});
@@ -117,7 +126,7 @@ class FakeKube {
 
   int version_ = 100;
   bool lose_ = false;
-  std::vector<std::shared_ptr<Ask>> watchers_;
+  Watchers podWatchers_, serviceWatchers_;
 };
 
 }  // namespace spawner::test

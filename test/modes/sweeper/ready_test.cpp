@@ -173,7 +173,7 @@ struct ScriptedProbe final : sweeper::ServiceProbe {
   explicit ScriptedProbe(Loop& loopIn) : loop(loopIn) {}
   Pending connect(const std::string& ip, std::uint16_t port, Duration timeout, UniqueFunction<void(Result<void>)> done) override {
     ++tries;
-    CHECK(ip == "10.96.0.7");
+    CHECK(ip == expected);
     CHECK(port == 9090);
     auto timer = std::make_shared<Timer>();
     auto call = std::make_shared<UniqueFunction<void(Result<void>)>>(std::move(done));
@@ -184,6 +184,7 @@ struct ScriptedProbe final : sweeper::ServiceProbe {
     return Pending([timer] { timer->cancel(); });
   }
   Loop& loop;
+  std::string expected = "10.96.0.7";
   bool works = false;
   bool losesPackets = false;  // while it does not work, it is silent instead of refusing
   int tries = 0;
@@ -218,6 +219,7 @@ TEST_CASE("with a Service, Ready means that its address works", "[sweeper]") {
     world.add("a", session);
     world.waitFor("a", "ready", 1s);
     CHECK(probe.tries == 0);
+    CHECK(world.kube.serviceReads == 0);  // nor is one watched
   }
   SECTION("a headless session needs none") {
     session.clusterIp.clear();
@@ -250,6 +252,42 @@ TEST_CASE("cold start: Ready is stated soon after the Service works, whether it 
       CHECK(world.loop.now() - truth <= 10ms + delay / 8 * 9 / 8 + lastTry);
     }
   }
+}
+
+TEST_CASE("a Service that comes after its pod is waited for, and tried as soon as it is there", "[sweeper]") {
+  World world;
+  ScriptedProbe probe(world.loop);
+  probe.works = true;
+  world.probe = &probe;
+  SessionOptions session;
+  session.clusterIp = "10.96.0.7";
+  session.serviceLate = true;
+  auto role = world.sweeper();
+  world.add("a", session);
+  const auto late = GENERATE(0ms, 30ms, 10s);
+  world.loop.runFor(late);
+  CHECK(probe.tries == 0);
+  SECTION("made at last") {
+    CHECK_FALSE(world.kube.has("a", "ready"));
+    if (late == 10s) CHECK(world.logged("there is no Service of its name"));
+  }
+  SECTION("after that of an earlier object of the name") {
+    world.kube.putService(World::serviceOf("a", "10.96.0.1", "an-earlier-slab"));
+    world.loop.runFor(1s);
+    CHECK(probe.tries == 0);
+    world.kube.removeService("a");
+  }
+  SECTION("made anew with another address, before the first one worked") {
+    probe.works = false;
+    probe.expected = "10.96.0.1";
+    world.kube.putService(World::serviceOf("a", "10.96.0.1", World::slabUid("a")));
+    world.loop.runFor(1s);
+    CHECK(probe.tries > 0);
+    probe.works = true;
+    probe.expected = "10.96.0.7";
+  }
+  world.kube.putService(World::serviceOf("a", "10.96.0.7", World::slabUid("a")));
+  world.waitFor("a", "ready", 5ms);
 }
 
 TEST_CASE("the Service of a slow application is tried before it listens, and not again", "[sweeper]") {

@@ -22,7 +22,8 @@ struct SessionOptions {
   std::string grace = "300";
   std::string maxLifetime;
   std::string startupTimeout;
-  std::string clusterIp;
+  std::string clusterIp;     // of its Service; empty: it is to have none
+  bool serviceLate = false;  // the test makes it
   std::string phase = "Running";
   bool up = true;     // the sidecar listens
   bool ready = true;  // the application listens
@@ -80,7 +81,7 @@ class World {
     put("spawner.dev/grace-period-seconds", session.grace);
     put("spawner.dev/max-lifetime-seconds", session.maxLifetime);
     put("spawner.dev/startup-timeout-seconds", session.startupTimeout);
-    put("spawner.dev/cluster-ip", session.clusterIp);
+    if (!session.clusterIp.empty()) put("spawner.dev/cluster-ip", "true");
     json owner = {
         {"apiVersion", "spawner.dev/v1"}, {"kind", "SessionLivedBackend"}, {"name", name}, {"uid", slabUid(name)}, {"controller", true}};
     return {{"metadata",
@@ -94,7 +95,21 @@ class World {
             {"status", {{"phase", session.phase}, {"podIP", ip}}}};
   }
 
-  /// Makes object, pod and sidecar.
+  static json serviceOf(const std::string& name, const std::string& clusterIp, const std::string& ownerUid) {
+    return {{"metadata",
+             {{"name", name},
+              {"namespace", "spawner"},
+              {"uid", "service-uid-" + name},
+              {"labels", {{"app.kubernetes.io/managed-by", "spawner"}}},
+              {"ownerReferences", json::array({{{"apiVersion", "spawner.dev/v1"},
+                                                {"kind", "SessionLivedBackend"},
+                                                {"name", name},
+                                                {"uid", ownerUid},
+                                                {"controller", true}}})}}},
+            {"spec", {{"clusterIP", clusterIp}}}};
+  }
+
+  /// Makes object, pod, Service and sidecar.
   FakeSidecar& add(const std::string& name, const SessionOptions& session = {}) {
     const std::string ip = "10.0.0." + std::to_string(++lastIp_);
     kube.slabs[name] = slabOf(name);
@@ -103,6 +118,7 @@ class World {
     if (session.up) sidecar->start();
     if (session.up && session.ready) sidecar->core->setReady();
     kube.putPod(podOf(name, session, ip));
+    if (!session.clusterIp.empty() && !session.serviceLate) kube.putService(serviceOf(name, session.clusterIp, slabUid(name)));
     return *sidecar;
   }
   /// Changes a pod's JSON.
