@@ -5,6 +5,8 @@ not taken for the end of a session.
 """
 
 import collections
+import datetime
+import http.client
 import json
 import os
 import pathlib
@@ -54,34 +56,44 @@ class RoleProcess:
             self.process.kill()
 
 
-class PodWatch(threading.Thread):
-    """Every pod that ever was, by its session: its uids, from a watch of the API server."""
+class Watch(threading.Thread):
+    """All that ever was of one resource, by a watch of the API server: by name, the uids and the last status."""
 
-    def __init__(self, kube):
+    def __init__(self, kube, path):
         super().__init__(daemon=True)
-        self.kube, self.uids, self.problem, self.stopped = kube, collections.defaultdict(list), None, False
+        self.kube, self.path, self.problem, self.stopped = kube, path, None, False
+        self.uids, self.status = collections.defaultdict(list), {}
         self.start()
 
     def run(self):
-        import http.client
         connection = http.client.HTTPConnection("127.0.0.1", self.kube.port, timeout=300)
-        connection.request("GET", "/api/v1/namespaces/spawner/pods?watch=1&resourceVersion=0", headers={"authorization": f"Bearer {self.kube.token}"})
+        connection.request("GET", f"{self.path}?watch=1&resourceVersion=0", headers={"authorization": f"Bearer {self.kube.token}"})
         try:
             for line in connection.getresponse():
-                pod = json.loads(line)["object"]["metadata"]
-                if pod["uid"] not in self.uids[pod["name"]]:
-                    self.uids[pod["name"]].append(pod["uid"])
+                seen = json.loads(line)["object"]
+                meta = seen["metadata"]
+                self.status[meta["name"]] = seen.get("status", {})
+                if meta["uid"] not in self.uids[meta["name"]]:
+                    self.uids[meta["name"]].append(meta["uid"])
         except Exception as problem:  # the test asserts on it
             if not self.stopped:
                 self.problem = problem
 
 
+class CameLate(Exception):
+    """The session was idle for its grace period before the user came: the machine was busy, nothing is wrong."""
+
+
+def seconds(time_text):
+    return datetime.datetime.fromisoformat(time_text.replace("Z", "+00:00")).timestamp()
+
+
 class Lives(threading.Thread):
     """One user after another: spawn, use for a while, leave, see it end. Violations are kept, not raised."""
 
-    def __init__(self, test, api_port, kube, seed):
+    def __init__(self, api_port, kube, slabs, seed):
         super().__init__(daemon=True)
-        self.test, self.api_port, self.kube, self.random = test, api_port, kube, random.Random(seed)
+        self.api_port, self.kube, self.slabs, self.random = api_port, kube, slabs, random.Random(seed)
         self.stop_asked, self.lives, self.violations, self.names = False, 0, [], []
         self.start()
 
@@ -90,6 +102,8 @@ class Lives(threading.Thread):
             try:
                 self.life()
                 self.lives += 1
+            except CameLate:
+                pass
             except AssertionError as problem:
                 self.violations.append(str(problem))
 
@@ -109,15 +123,22 @@ class Lives(threading.Thread):
                 return None
         return wait_for("a spawn to be answered", attempt, 20, 0.05)
 
-    def connect(self, name):
+    def ended(self, name, used):
+        """used: when the user was last seen to use it; None: never, then the grace period began after it was Scheduled."""
+        key = f"spawner-{name}"
+        wait_for(f"the watch to tell the end of {name}", lambda: self.slabs.status.get(key, {}).get("end"), 20)
+        status = self.slabs.status[key]
+        idle_since = seconds(status["stateTimes"]["scheduled"]) if used is None else used
+        if status["end"]["reason"] == "Idle" and seconds(status["end"]["time"]) >= idle_since + GRACE:
+            raise CameLate
+        raise AssertionError(f"{name}: ended {'before its first use' if used is None else 'while in use'}: {status['end']}")
+
+    def connect(self, name, used=None):
         """A WebSocket to the session's sidecar, as soon as it is Ready."""
         def attempt():
-            slab = self.slab(name)
-            if slab is None:
-                raise AssertionError(f"{name}: gone before its first use")
-            status = slab.get("status", {})
+            status = (self.slab(name) or {"status": {"swept": True}}).get("status", {})
             if status.get("swept") or status.get("failed"):
-                raise AssertionError(f"{name}: ended before its first use: {status.get('end')}")
+                self.ended(name, used)
             if not status.get("ready"):
                 return None
             try:
@@ -130,14 +151,19 @@ class Lives(threading.Thread):
         name = self.spawn()
         self.names.append(f"spawner-{name}")
         board = self.connect(name)
+        used = time.time()
         end = time.monotonic() + self.random.uniform(1.0, GRACE + 3)
         while time.monotonic() < end:
             time.sleep(0.05)
-            status = (self.slab(name) or {}).get("status", {})
-            if not status.get("ready") or status.get("swept") or status.get("failed"):
-                raise AssertionError(f"{name}: ended while in use: {status.get('end')}")
+            status = (self.slab(name) or {"status": {"swept": True}}).get("status", {})
+            if status.get("swept") or status.get("failed"):
+                self.ended(name, used)
+            if not status.get("ready"):
+                raise AssertionError(f"{name}: no longer Ready while in use")
+            now = time.time()
             if not alive(board):
-                board = self.connect(name)  # its sidecar was killed: the user comes back within the grace period
+                board = self.connect(name, used)  # its sidecar was killed: the user comes back within the grace period
+            used = now
         board.close()
         wait_for(f"{name} to end after its last use", lambda: self.slab(name) is None, GRACE + 2 + 25, 0.05)
 
@@ -179,11 +205,12 @@ class RolesKilled(unittest.TestCase):
         for role in self.roles.values():
             self.addCleanup(role.stop)
         self.kube = Kube(self.dev.kubeconfig)
-        self.watch = PodWatch(self.kube)
+        self.pods = Watch(self.kube, "/api/v1/namespaces/spawner/pods")
+        self.slabs = Watch(self.kube, "/apis/spawner.dev/v1/namespaces/spawner/sessionlivedbackends")
 
     def killings(self, kill):
         chance = random.Random(f"{SEED}-{self._testMethodName}")
-        users = [Lives(self, self.api_port, self.kube, chance.random()) for _ in range(6)]
+        users = [Lives(self.api_port, self.kube, self.slabs, chance.random()) for _ in range(6)]
         wait_for("the first lives to be under way", lambda: all(user.names for user in users), 30)
         for _ in range(KILLS):
             time.sleep(chance.uniform(0.2, 2.0))  # the random moment: this is the experiment, not a wait
@@ -201,11 +228,12 @@ class RolesKilled(unittest.TestCase):
         wait_for("objects, pods and services to be gone", lambda: not self.kube.slabs() and not self.kube.names("pods") and
                  not self.kube.names("services"), 20)
         wait_for("processes to be gone", lambda: not self.dev.marked(), 20)
-        self.watch.stopped = True
-        self.assertIsNone(self.watch.problem)
+        for watch in (self.pods, self.slabs):
+            watch.stopped = True
+            self.assertIsNone(watch.problem)
         for user in users:
             for name in user.names:
-                self.assertEqual(len(self.watch.uids[name]), 1, f"{name} had {len(self.watch.uids[name])} pods")
+                self.assertEqual(len(self.pods.uids[name]), 1, f"{name} had {len(self.pods.uids[name])} pods")
 
     def kill_role(self, name):
         self.killings(lambda chance: self.roles[name].kill_and_start(chance.uniform(0, 0.5)))
