@@ -190,43 +190,49 @@ struct ScriptedProbe final : sweeper::ServiceProbe {
   int tries = 0;
 };
 
+/// A world whose sessions have a Service, which works or not as the probe says.
+struct ServiceWorld : World {
+  ServiceWorld() {
+    probe = &service;
+    session.clusterIp = "10.96.0.7";
+  }
+  ScriptedProbe service{loop};
+  SessionOptions session;
+};
+
 }  // namespace
 
 TEST_CASE("with a Service, Ready means that its address works", "[sweeper]") {
-  World world;
-  ScriptedProbe probe(world.loop);
-  world.probe = &probe;
-  SessionOptions session;
-  session.clusterIp = "10.96.0.7";
+  ServiceWorld world;
   SECTION("on") {
     auto role = world.sweeper();
-    world.add("a", session);
+    world.add("a", world.session);
     world.loop.runFor(500ms);
     CHECK(world.kube.patches.empty());
-    CHECK(probe.tries > 3);
+    CHECK(world.service.tries > 3);
     world.loop.runFor(10s);
     CHECK(world.kube.has("a", "running"));
     CHECK_FALSE(world.kube.has("a", "ready"));
-    probe.works = true;
+    world.service.works = true;
     world.waitFor("a", "ready", 2s);
-    const int tries = probe.tries;
+    const int tries = world.service.tries;
     world.loop.runFor(60s);
-    CHECK(probe.tries == tries);
+    CHECK(world.service.tries == tries);
   }
   SECTION("off") {
     world.options.serviceCheck = false;
     auto role = world.sweeper();
-    world.add("a", session);
+    world.add("a", world.session);
     world.waitFor("a", "ready", 1s);
-    CHECK(probe.tries == 0);
+    CHECK(world.service.tries == 0);
     CHECK(world.kube.serviceReads == 0);  // nor is one watched
   }
   SECTION("a headless session needs none") {
-    session.clusterIp.clear();
+    world.session.clusterIp.clear();
     auto role = world.sweeper();
-    world.add("a", session);
+    world.add("a", world.session);
     world.waitFor("a", "ready", 1s);
-    CHECK(probe.tries == 0);
+    CHECK(world.service.tries == 0);
   }
 }
 
@@ -234,18 +240,14 @@ TEST_CASE("cold start: Ready is stated soon after the Service works, whether it 
   for (const bool silent : {false, true}) {
     for (const auto delay : {0ms, 3ms, 40ms, 200ms, 900ms, 4000ms}) {
       CAPTURE(silent, delay.count());
-      World world;
-      ScriptedProbe probe(world.loop);
-      probe.losesPackets = silent;
-      world.probe = &probe;
-      SessionOptions session;
-      session.clusterIp = "10.96.0.7";
+      ServiceWorld world;
+      world.service.losesPackets = silent;
       auto role = world.sweeper();
       world.loop.runFor(1s);
-      world.add("a", session);
+      world.add("a", world.session);
       world.loop.runFor(delay);
       CHECK_FALSE(world.kube.has("a", "ready"));
-      probe.works = true;
+      world.service.works = true;
       const TimePoint truth = world.loop.now();
       world.waitFor("a", "ready", 10s);
       const Duration lastTry = silent ? std::clamp<Duration>(delay / 2, 50ms, 1s) : Duration::zero();
@@ -255,18 +257,14 @@ TEST_CASE("cold start: Ready is stated soon after the Service works, whether it 
 }
 
 TEST_CASE("a Service that comes after its pod is waited for, and tried as soon as it is there", "[sweeper]") {
-  World world;
-  ScriptedProbe probe(world.loop);
-  probe.works = true;
-  world.probe = &probe;
-  SessionOptions session;
-  session.clusterIp = "10.96.0.7";
-  session.serviceLate = true;
+  ServiceWorld world;
+  world.service.works = true;
+  world.session.serviceLate = true;
   auto role = world.sweeper();
-  world.add("a", session);
+  world.add("a", world.session);
   const auto late = GENERATE(0ms, 30ms, 10s);
   world.loop.runFor(late);
-  CHECK(probe.tries == 0);
+  CHECK(world.service.tries == 0);
   SECTION("made at last") {
     CHECK_FALSE(world.kube.has("a", "ready"));
     if (late == 10s) CHECK(world.logged("there is no Service of its name"));
@@ -274,39 +272,35 @@ TEST_CASE("a Service that comes after its pod is waited for, and tried as soon a
   SECTION("after that of an earlier object of the name") {
     world.kube.putService(World::serviceOf("a", "10.96.0.1", "an-earlier-slab"));
     world.loop.runFor(1s);
-    CHECK(probe.tries == 0);
+    CHECK(world.service.tries == 0);
     world.kube.removeService("a");
   }
   SECTION("made anew with another address, before the first one worked") {
-    probe.works = false;
-    probe.expected = "10.96.0.1";
+    world.service.works = false;
+    world.service.expected = "10.96.0.1";
     world.kube.putService(World::serviceOf("a", "10.96.0.1", World::slabUid("a")));
     world.loop.runFor(1s);
-    CHECK(probe.tries > 0);
-    probe.works = true;
-    probe.expected = "10.96.0.7";
+    CHECK(world.service.tries > 0);
+    world.service.works = true;
+    world.service.expected = "10.96.0.7";
   }
   world.kube.putService(World::serviceOf("a", "10.96.0.7", World::slabUid("a")));
   world.waitFor("a", "ready", 5ms);
 }
 
 TEST_CASE("the Service of a slow application is tried before it listens, and not again", "[sweeper]") {
-  World world;
-  ScriptedProbe probe(world.loop);
-  probe.works = true;
-  world.probe = &probe;
-  SessionOptions session;
-  session.clusterIp = "10.96.0.7";
-  session.ready = false;
+  ServiceWorld world;
+  world.service.works = true;
+  world.session.ready = false;
   auto role = world.sweeper();
-  FakeSidecar& sidecar = world.add("a", session);
+  FakeSidecar& sidecar = world.add("a", world.session);
   world.loop.runFor(700ms);
-  CHECK(probe.tries == 1);
+  CHECK(world.service.tries == 1);
   CHECK_FALSE(world.kube.has("a", "ready"));
-  probe.works = false;
+  world.service.works = false;
   sidecar.core->setReady();
   world.waitFor("a", "ready", 5ms);
-  CHECK(probe.tries == 1);
+  CHECK(world.service.tries == 1);
 }
 
 TEST_CASE("without its key the sweeper waits for it, and does not lose a session by that", "[sweeper]") {
