@@ -8,14 +8,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
 #include <set>
 #include <sstream>
-#include <thread>
 #include <utility>
 
 #include "base/text.hpp"
@@ -26,9 +24,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Empty, or what came until then, where reading fails: a process may end meanwhile. (An iterator of the buffer would throw then.)
 std::string readAll(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  const std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
 }
 
 enum class Mark {
@@ -67,72 +68,65 @@ Mark look(pid_t pid, std::string_view name, const std::vector<std::string>& pref
   (void)fs::read_symlink(folder + "/exe", failure);
   if (failure) return Mark::No;  // gone, a zombie, a kernel thread, or another user's
   const auto bytes = environmentBytes(folder);
-  return bytes && environment.size() >= *bytes ? Mark::No : Mark::Unsettled;
+  return (bytes ? environment.size() >= *bytes : !environment.empty()) ? Mark::No : Mark::Unsettled;
 }
 
-// Each wait is twice the one before: half a second for all processes together, and only while one of them is in the midst of an exec.
-constexpr std::chrono::milliseconds firstWait{1};
-constexpr int waits = 9;
+struct Scan {
+  std::vector<pid_t> marked, unsettled;
+};
 
-/// Of these, the ones with the mark. Those whose exec does not end in that time count as unmarked.
-std::vector<pid_t> marked(std::vector<pid_t> pids, std::string_view name, const std::vector<std::string>& prefixes) {
-  std::vector<pid_t> found;
-  for (int wait = 0;; ++wait) {
-    std::erase_if(pids, [&](pid_t pid) {
-      const Mark mark = look(pid, name, prefixes);
-      if (mark == Mark::Yes) found.push_back(pid);
-      return mark != Mark::Unsettled;
-    });
-    if (pids.empty() || wait == waits) return found;
-    std::this_thread::sleep_for(firstWait * (1 << wait));
+Scan scan(std::string_view name, const std::vector<std::string>& prefixes) {
+  Scan result;
+  std::error_code failure;
+  for (const fs::directory_entry& entry : fs::directory_iterator("/proc", failure)) {
+    const auto pid = parseUnsigned(entry.path().filename().string(), INT32_MAX);
+    if (!pid || static_cast<pid_t>(*pid) == ::getpid()) continue;
+    const Mark mark = look(static_cast<pid_t>(*pid), name, prefixes);
+    if (mark == Mark::Yes) result.marked.push_back(static_cast<pid_t>(*pid));
+    if (mark == Mark::Unsettled) result.unsettled.push_back(static_cast<pid_t>(*pid));
   }
+  return result;
 }
 
-/// Kills through a pidfd and looks at the mark again behind it, so that a reused pid is never hit. The pidfd, if it was killed.
-Fd killIfMarked(pid_t pid, std::string_view name, const std::vector<std::string>& prefixes) {
-  Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  const bool killed =
-      pidfd && !marked({pid}, name, prefixes).empty() && ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0) == 0;
-  return killed ? std::move(pidfd) : Fd();
-}
+Fd openProcess(pid_t pid) { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
 
 constexpr std::size_t maxAwaited = 64;  // descriptors held at once
 constexpr int endWaitMilliseconds = 50;
 
 /// Until all of them have ended, or none has for a while: a busy machine lets the killed wait for their turn to die.
-void awaitEnds(std::vector<pollfd> dying) {
-  while (!dying.empty() && ::poll(dying.data(), dying.size(), endWaitMilliseconds) > 0)
-    std::erase_if(dying, [](const pollfd& one) { return one.revents != 0; });
+void awaitEnds(const std::vector<Fd>& processes) {
+  std::vector<pollfd> left;
+  for (const Fd& one : processes) left.push_back({.fd = one.get(), .events = POLLIN, .revents = 0});
+  while (!left.empty() && ::poll(left.data(), left.size(), endWaitMilliseconds) > 0)
+    std::erase_if(left, [](const pollfd& one) { return one.revents != 0; });
 }
 
 }  // namespace
 
 std::vector<pid_t> markedProcesses(std::string_view name, const std::vector<std::string>& valuePrefixes) {
-  std::vector<pid_t> all;
-  std::error_code failure;
-  for (const fs::directory_entry& entry : fs::directory_iterator("/proc", failure)) {
-    const auto pid = parseUnsigned(entry.path().filename().string(), INT32_MAX);
-    if (pid && static_cast<pid_t>(*pid) != ::getpid()) all.push_back(static_cast<pid_t>(*pid));
-  }
-  return marked(std::move(all), name, valuePrefixes);
+  return scan(name, valuePrefixes).marked;
 }
 
 int killMarked(std::string_view name, const std::vector<std::string>& valuePrefixes, int rounds) {
   int sent = 0;
   for (int round = 0; round < rounds; ++round) {
-    const int before = sent;
-    std::vector<Fd> killed;
-    std::vector<pollfd> dying;
-    for (const pid_t pid : markedProcesses(name, valuePrefixes)) {
-      Fd pidfd = killIfMarked(pid, name, valuePrefixes);
-      if (!pidfd) continue;
-      ++sent;
-      if (killed.size() == maxAwaited) continue;
-      dying.push_back({.fd = pidfd.get(), .events = POLLIN, .revents = 0});
-      killed.push_back(std::move(pidfd));
+    std::vector<Fd> awaited;  // the killed, and those of which the next round tells
+    const auto await = [&awaited](Fd process) {
+      if (awaited.size() < maxAwaited) awaited.push_back(std::move(process));
+    };
+    const Scan now = scan(name, valuePrefixes);
+    for (const pid_t pid : now.marked) {
+      // Through a pidfd, and the mark looked at again behind it, so that a reused pid is never hit.
+      Fd process = openProcess(pid);
+      const Mark mark = process ? look(pid, name, valuePrefixes) : Mark::No;
+      if (mark == Mark::No) continue;
+      if (mark == Mark::Yes && ::syscall(SYS_pidfd_send_signal, process.get(), SIGKILL, nullptr, 0) == 0) ++sent;
+      await(std::move(process));
     }
-    if (sent == before) break;
-    awaitEnds(std::move(dying));
+    for (const pid_t pid : now.unsettled)
+      if (Fd process = openProcess(pid)) await(std::move(process));
+    if (awaited.empty()) break;
+    awaitEnds(awaited);
   }
   return sent;
 }

@@ -15,11 +15,11 @@ namespace spawner::cluster {
 inline constexpr std::string_view containerMark = "SPAWNER_DEV_CONTAINER";
 
 /// Pids of our user's processes whose environment holds NAME=value with a value that begins with one of the prefixes. Never our own pid.
-/// A process in the midst of an exec has no environment for a moment: this waits for it, half a second for all of them at most.
+/// One look: a process in the midst of an exec, which has no environment for a moment, is left out.
 std::vector<pid_t> markedProcesses(std::string_view name, const std::vector<std::string>& valuePrefixes);
 
-/// SIGKILLs all such processes, again until none is found (at most `rounds` times: one may fork meanwhile). Waits for their ends
-/// for as long as one of them ends every 50 ms. The number of signals sent.
+/// SIGKILLs all such processes, again until none is found and none is in the midst of an exec (at most `rounds` times: one may fork
+/// meanwhile). Between rounds it waits for their ends, for as long as one of them ends every 50 ms. The number of signals sent.
 int killMarked(std::string_view name, const std::vector<std::string>& valuePrefixes, int rounds);
 
 /// The TCP ports on which these processes listen, ascending, each once.
