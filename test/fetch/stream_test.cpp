@@ -1,5 +1,6 @@
 // Streams: as they come, how they end, and many at once.
 #include "fetch_fixture.hpp"
+#include "support/driven_loop.hpp"
 
 using namespace spawner;
 using namespace spawner::test;
@@ -72,16 +73,21 @@ TEST_CASE("limits of time: for the head, for an error's body, for silence; not f
   StreamStory none, error, idle, talks;
   TransportRequest silent = FetchFixture::get("/idle", 60ms), talking = FetchFixture::get("/talks", 60ms);
   silent.idleTimeout = talking.idleTimeout = 80ms;
-  const Pending pendings[] = {f.transport->stream(FetchFixture::get("/none", 60ms), none.handlers()),
-                              f.transport->stream(FetchFixture::get("/error", 60ms), error.handlers()),
-                              f.transport->stream(std::move(silent), idle.handlers()),
-                              f.transport->stream(std::move(talking), talks.handlers())};
-  Timer tick;
-  std::function<void()> talk = [&] {
-    if (servers.contains("/talks")) servers["/talks"]->chunk("x");
-    tick = f.loop.after(10ms, [&] { talk(); });
-  };
-  talk();
+  DrivenLoop driven(f.loop);
+  fetch::HttpTransportOptions options;
+  options.baseUrl = f.server.url();
+  auto transport = fetch::HttpTransport::make(driven, std::move(options));
+  REQUIRE(transport.ok());
+  const Pending pendings[] = {(*transport)->stream(FetchFixture::get("/none", 60ms), none.handlers()),
+                              (*transport)->stream(FetchFixture::get("/error", 60ms), error.handlers()),
+                              (*transport)->stream(std::move(silent), idle.handlers()),
+                              (*transport)->stream(std::move(talking), talks.handlers())};
+  waitFor(f.loop, "four requests", [&] { return servers.size() == 4 && error.head && idle.head && talks.head; });
+  for (std::size_t said = 1; said <= 20; ++said) {
+    servers["/talks"]->chunk("x");
+    waitFor(f.loop, "a byte of the stream that talks", [&] { return talks.bytes.size() == said; });
+    driven.advance(79ms);
+  }
   waitFor(f.loop, "three ends", [&] { return none.end && error.end && idle.end; });
   CHECK_FALSE(none.head.has_value());
   CHECK(none.end->error().kind == ErrorKind::Timeout);
@@ -91,7 +97,6 @@ TEST_CASE("limits of time: for the head, for an error's body, for silence; not f
   CHECK(idle.head->status == 200);
   CHECK(idle.end->error().kind == ErrorKind::Timeout);
   CHECK(idle.end->error().message.find("no byte within 80 ms") != std::string::npos);
-  waitFor(f.loop, "twenty bytes", [&] { return talks.bytes.size() >= 20; });
   CHECK_FALSE(talks.end.has_value());
 }
 

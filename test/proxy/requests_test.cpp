@@ -104,9 +104,14 @@ TEST_CASE("an upstream that closes without an answer is a 502", "[integration]")
 TEST_CASE("an upstream that thinks too long is a 504; one that is only slow is not", "[integration]") {
   ProxyFixture f;
   f.options.headTimeout = 60ms;
+  f.under = &f.driven;
   f.start();
   auto client = f.client();
   client->send(simpleGet);
+  f.wait("the first request", [&] { return f.upstream.peers.size() == 1 && contains(f.upstream.last().received, "\r\n\r\n"); });
+  f.driven.advance(59ms);
+  CHECK(client->received.empty());
+  f.driven.advance(1ms);
   f.waitText(*client, "\"reason\":\"UpstreamTimeout\"");
   CHECK(client->received.starts_with("HTTP/1.1 504 "));
   f.wait("the upstream's connection to end", [&] { return f.upstream.last().over(); });
@@ -114,9 +119,11 @@ TEST_CASE("an upstream that thinks too long is a 504; one that is only slow is n
   client->received.clear();
   client->send(simpleGet);
   f.wait("the second request", [&] { return f.upstream.peers.size() == 2 && contains(f.upstream.last().received, "\r\n\r\n"); });
+  f.driven.advance(59ms);
   f.upstream.last().send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel");
   f.waitText(*client, "hel");
-  Timer later = f.loop.after(150ms, [&] { f.upstream.last().send("lo"); });
+  f.driven.advance(150ms);
+  f.upstream.last().send("lo");
   f.waitText(*client, "hello");
 }
 
