@@ -129,22 +129,26 @@ TEST_CASE("a sidecar that is drained before its application listened ends itself
 }
 
 TEST_CASE("hold returns when nothing is in flight, at the latest after --drain-seconds", "[integration]") {
+  const bool ends = GENERATE(true, false);
   SidecarFixture f;
-  f.options.drainSeconds = 1;
+  f.options.drainSeconds = ends ? 60 : 1;
   f.startReady();
   CHECK(f.call(f.ports().admin, "GET", "/_hold").status == 200);  // nothing in flight
   auto client = f.client();
   client->send(getRequest);
   f.wait("the request", [&] { return !f.app->peers.empty() && contains(f.app->last().received, "\r\n\r\n"); });
   auto hold = RawPeer::connect(f.loop, f.ports().admin);
+  const TimePoint asked = f.loop.now();
   hold->send("GET /_hold HTTP/1.1\r\nHost: h\r\n\r\n");
-  f.sleep(100ms);
-  CHECK(hold->received.empty());
-  SECTION("the request ends") {
+  if (ends) {
+    f.sleep(100ms);
+    CHECK(hold->received.empty());
     f.app->last().send(helloAnswer);
     f.waitText(*hold, "\"idle_ms\":");
+  } else {
+    f.waitText(*hold, "\"live_connections\":1");
+    CHECK(f.loop.now() - asked >= 1s);
   }
-  SECTION("it does not") { f.waitText(*hold, "\"live_connections\":1"); }
 }
 
 TEST_CASE("the local port: a busy lease, the wish to end, the state", "[integration]") {
@@ -197,8 +201,10 @@ TEST_CASE("in use when the sidecar died counts as used until the restart", "[int
   client->send(getRequest);
   f.wait("in use", [&] { return f.live() == 1; });
   f.sleep(150ms);
+  const TimePoint died = f.loop.now();
   f.restart();
-  CHECK(f.state()["idle_ms"] < 150);
+  const auto idle = std::chrono::milliseconds(f.state()["idle_ms"].get<std::int64_t>());
+  CHECK(idle < f.loop.now() - died + 150ms);  // the machine may be busy with other things
   CHECK(f.state()["used"] == true);
 }
 
@@ -245,8 +251,7 @@ TEST_CASE("stop cuts off what does not end in time", "[integration]") {
   f.wait("the request", [&] { return !f.app->peers.empty() && contains(f.app->last().received, "\r\n\r\n"); });
   bool stopped = false;
   f.role->stop([&] { stopped = true; });
-  f.wait(
-      "the stop", [&] { return stopped; }, 3s);
+  f.wait("the stop", [&] { return stopped; });
   f.wait("the client's end", [&] { return client->over(); });
 }
 

@@ -11,6 +11,7 @@
 #include "session/commands.hpp"
 #include "session/protocol.hpp"
 #include "session/signature.hpp"
+#include "support/driven_loop.hpp"
 #include "support/loop_wait.hpp"
 #include "support/raw_peer.hpp"
 #include "support/temp_dir.hpp"
@@ -52,6 +53,10 @@ class ReservedPort {
 
 struct SidecarFixture {
   Reactor loop;
+  DrivenLoop driven{loop};
+  /// What the sidecar runs on: `&driven`, set before start(), where the test drives its time: with sleep(), and while it waits for Ready.
+  Loop* under = &loop;
+  TimePoint usedAt;  // of the loop: when a test saw last that something was in use
   NoKubernetes kube;
   std::unique_ptr<Random> random = seededRandom(1);
   Metrics metrics;
@@ -74,13 +79,15 @@ struct SidecarFixture {
   ~SidecarFixture() { role.reset(); }
 
   void start() {
-    auto started = sidecar::start({loop, kube, *random, Logger({.sink = log, .wallNow = {}}, "sidecar"), metrics}, options);
+    auto started = sidecar::start({*under, kube, *random, Logger({.sink = log, .wallNow = {}}, "sidecar"), metrics}, options);
     if (!started) FAIL(started.error().message);
     role = std::move(*started);
   }
   /// The application begins to listen, and the sidecar sees it.
   void appListens() {
     app = reserved.listen(loop);
+    for (int looks = 0; under == &driven && looks < 100 && !logged("the application listens"); ++looks)
+      driven.advance(std::chrono::milliseconds(20));
     wait("Ready", [this] { return logged("the application listens"); });
   }
   void startReady() {
@@ -109,6 +116,7 @@ struct SidecarFixture {
     wait("'" + text + "' after '" + peer.received.substr(0, 300) + "'", [&] { return contains(peer.received, text); });
   }
   void sleep(Duration time) {
+    if (under == &driven) return driven.advance(time);
     bool passed = false;
     Timer timer = loop.after(time, [&] { passed = true; });
     wait("time to pass", [&] { return passed; });
