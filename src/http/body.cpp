@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "http/bytes.hpp"
+
 namespace spawner::http {
 
 namespace {
@@ -18,10 +20,7 @@ constexpr std::uint64_t maxChunkSize = std::uint64_t{1} << 56;
 
 bool isControl(unsigned char byte) { return (byte < 0x20 && byte != '\t') || byte == 0x7f; }
 
-bool isTokenCharacter(unsigned char byte) {
-  const char c = static_cast<char>(byte);
-  return isToken({&c, 1});
-}
+bool isTokenCharacter(unsigned char byte) { return is(ByteClass::token, static_cast<char>(byte)); }
 
 int hexDigit(unsigned char c) {
   if (c >= '0' && c <= '9') return c - '0';

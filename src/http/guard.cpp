@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
+#include <utility>
 
 #include "base/text.hpp"
+#include "http/bytes.hpp"
 
 namespace spawner::http {
 
@@ -13,9 +14,7 @@ namespace {
 /// A Content-Length above this is no length that anybody could send; below it no sum of ours overflows.
 constexpr std::uint64_t maxContentLength = UINT64_MAX >> 1;
 
-constexpr bool isAlpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-constexpr bool isDigit(char c) { return c >= '0' && c <= '9'; }
-bool isHex(char c) { return isDigit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool isHex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 std::size_t schemeLength(std::string_view target) {
   for (const std::string_view scheme : {std::string_view("http://"), std::string_view("https://")})
@@ -23,35 +22,40 @@ std::size_t schemeLength(std::string_view target) {
   return 0;
 }
 
-/// Which bytes a predicate holds for: these checks see each byte of each head, twice.
-using ByteTable = std::array<std::uint8_t, 256>;
-template <class Predicate>
-constexpr ByteTable tableOf(Predicate predicate) {
-  ByteTable table{};
-  for (unsigned c = 0; c < table.size(); ++c) table[c] = predicate(static_cast<unsigned char>(c)) ? 1 : 0;
-  return table;
+/// True when all bytes have one of the bits. Four at a time: that is what writing a head asks of each name.
+bool allAre(std::uint8_t bits, std::string_view text) {
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  unsigned all = bits;
+  for (; end - at >= 4; at += 4) all &= classOf(at[0]) & classOf(at[1]) & classOf(at[2]) & classOf(at[3]);
+  for (; at != end; ++at) all &= classOf(*at);
+  return all != 0;
 }
-bool allIn(const ByteTable& table, std::string_view text) {
-  std::uint8_t all = 1;
-  for (const char c : text) all &= table[static_cast<unsigned char>(c)];
-  return all == 1;
+
+/// Notes what a field Connection names (RFC 9110 §7.6.1). Of Proxy-Connection only whether it is a list counts.
+void noteConnection(HeadFacts& facts, std::string_view value, bool ours) {
+  for (;;) {
+    const std::size_t comma = value.find(',');
+    const std::string_view option = trim(value.substr(0, comma));
+    if (!option.empty() && !isToken(option)) facts.connection.malformed = true;
+    if (ours && equalsIgnoreCase(option, "close")) facts.connection.close = true;
+    if (ours && equalsIgnoreCase(option, "keep-alive")) facts.connection.keepAlive = true;
+    if (ours && equalsIgnoreCase(option, "upgrade")) facts.connection.upgrade = true;
+    if (comma == std::string_view::npos) return;
+    value.remove_prefix(comma + 1);
+  }
 }
 
 // --- the checks, each a small named predicate: true = refused
 
-bool foldedLine(const HeadFacts& f) {
-  for (std::size_t at = f.raw.find('\n'); at != std::string_view::npos && at + 1 < f.raw.size(); at = f.raw.find('\n', at + 1))
-    if (f.raw[at + 1] == ' ' || f.raw[at + 1] == '\t') return true;
-  return false;
-}
-bool unprintableTarget(const HeadFacts& f) {
-  return !std::all_of(f.target.begin(), f.target.end(), [](char c) { return c > 0x20 && c < 0x7f; });
-}
+bool badConnection(const HeadFacts& f) { return f.connection.malformed; }
+bool foldedLine(const HeadFacts& f) { return f.folded; }
+bool unprintableTarget(const HeadFacts& f) { return (f.targetBytes & ByteClass::unprintable) != 0; }
 bool connectMethod(const HeadFacts& f) { return f.method == "CONNECT"; }
 bool badTargetForm(const HeadFacts& f) {
-  if (f.target.find('#') != std::string_view::npos) return true;
-  if (f.target == "*") return f.method != "OPTIONS";
+  if ((f.targetBytes & ByteClass::fragment) != 0) return true;
   if (f.target.starts_with('/')) return false;
+  if (f.target == "*") return f.method != "OPTIONS";
   const std::size_t scheme = schemeLength(f.target);
   if (scheme == 0) return true;
   const std::string_view rest = f.target.substr(scheme);
@@ -66,15 +70,13 @@ bool badTransferEncoding(const HeadFacts& f) {
   return f.transferEncodings > 1 || (f.transferEncodings == 1 && !equalsIgnoreCase(f.transferEncoding, "chunked"));
 }
 bool repeatedContentLength(const HeadFacts& f) { return f.contentLengths > 1 || f.contentLength.find(',') != std::string_view::npos; }
-bool badContentLength(const HeadFacts& f) { return f.contentLengths == 1 && !parseUnsigned(f.contentLength, maxContentLength); }
-bool upgradeWithBody(const HeadFacts& f) {
-  if (!f.connectionUpgrade || !f.hasUpgrade) return false;
-  return f.transferEncodings > 0 || (f.contentLengths > 0 && parseUnsigned(f.contentLength) != 0U);
-}
+bool badContentLength(const HeadFacts& f) { return f.contentLengths == 1 && !f.length; }
+bool upgradeWithBody(const HeadFacts& f) { return f.upgrades() && (f.transferEncodings > 0 || (f.contentLengths > 0 && f.length != 0U)); }
 bool badStatus(const HeadFacts& f) { return f.status < 100; }
 
 // --- the tables: TO ADD A CHECK write its predicate above and its row here (and its line in the table of test/http/guard_test.cpp)
 
+constexpr HeadRule badConnectionRule{400, "BadFieldValue", "RFC 9110 §7.6.1", "Connection is not a list of names.", badConnection};
 constexpr HeadRule foldedLineRule{400, "FoldedHeader", "RFC 9112 §5.2", "A header line begins with white space.", foldedLine};
 constexpr HeadRule transferEncodingInHttp10Rule{400, "TransferEncodingInHttp10", "RFC 9112 §6.1", "HTTP/1.0 knows no Transfer-Encoding.",
                                                 transferEncodingInHttp10};
@@ -88,6 +90,7 @@ constexpr HeadRule badContentLengthRule{400, "BadContentLength", "RFC 9110 §8.6
                                         badContentLength};
 
 constexpr auto requestTable = std::to_array<HeadRule>({
+    badConnectionRule,
     foldedLineRule,
     {400, "BadTarget", "RFC 9112 §3.2", "The request target has bytes that are not printable ASCII.", unprintableTarget},
     {501, "ConnectUnsupported", "RFC 9110 §9.3.6", "This server is no forward proxy: CONNECT is not offered.", connectMethod},
@@ -104,6 +107,7 @@ constexpr auto requestTable = std::to_array<HeadRule>({
 });
 
 constexpr auto responseTable = std::to_array<HeadRule>({
+    badConnectionRule,
     foldedLineRule,
     {400, "BadStatus", "RFC 9110 §15", "The status code is below 100.", badStatus},
     transferEncodingInHttp10Rule,
@@ -113,48 +117,73 @@ constexpr auto responseTable = std::to_array<HeadRule>({
     badContentLengthRule,
 });
 
+/// Row by row, as the compiler sees the table: the predicates become one straight line.
+template <const auto& table, std::size_t... row>
+const HeadRule* firstRow(const HeadFacts& facts, std::index_sequence<row...>) {
+  const HeadRule* found = nullptr;
+  (void)((table[row].broken(facts) && (found = &table[row]) != nullptr) || ...);
+  return found;
+}
+
 }  // namespace
 
 std::span<const HeadRule> requestRules() { return requestTable; }
 std::span<const HeadRule> responseRules() { return responseTable; }
 
-std::optional<Refusal> firstBroken(std::span<const HeadRule> rules, const HeadFacts& facts) {
-  for (const HeadRule& rule : rules)
-    if (rule.broken(facts)) return Refusal{rule.status, rule.reason, rule.detail};
-  return std::nullopt;
+std::optional<Refusal> firstBroken(const HeadFacts& facts) {
+  const HeadRule* const rule = facts.request ? firstRow<requestTable>(facts, std::make_index_sequence<requestTable.size()>())
+                                             : firstRow<responseTable>(facts, std::make_index_sequence<responseTable.size()>());
+  if (rule == nullptr) return std::nullopt;
+  return Refusal{rule->status, rule->reason, rule->detail};
+}
+
+void HeadFacts::setTarget(std::string_view text) {
+  target = text;
+  targetBytes = 0;
+  for (const char c : text) targetBytes |= classOf(c);
+}
+
+void HeadFacts::note(std::string_view name, std::string_view value) {
+  const auto is = [&](std::string_view known) { return equalsIgnoreCase(name, known); };
+  if (is("Host")) {
+    ++hosts;
+    host = value;
+  } else if (is("Content-Length")) {
+    ++contentLengths;
+    contentLength = value;
+    length = parseUnsigned(value, maxContentLength);
+  } else if (is("Transfer-Encoding")) {
+    ++transferEncodings;
+    transferEncoding = value;
+  } else if (is("Upgrade")) {
+    hasUpgrade = true;
+  } else if (is("Connection")) {
+    noteConnection(*this, value, true);
+  } else if (is("Proxy-Connection")) {
+    noteConnection(*this, value, false);
+  }
 }
 
 bool isHostAndPort(std::string_view text) {
-  std::string_view port;
+  const char* at = text.data();
+  const char* const end = at + text.size();
   if (text.starts_with('[')) {
-    const std::size_t end = text.find(']');
-    if (end == std::string_view::npos || end < 3) return false;
-    const std::string_view address = text.substr(1, end - 1);
-    if (!std::all_of(address.begin(), address.end(), [](char c) { return isHex(c) || c == ':' || c == '.'; })) return false;
-    port = text.substr(end + 1);
-    if (!port.empty() && port[0] != ':') return false;
+    ++at;
+    while (at != end && (isHex(*at) || *at == ':' || *at == '.')) ++at;
+    if (at - text.data() < 3 || at == end || *at++ != ']') return false;
   } else {
-    const std::size_t colon = std::min(text.find(':'), text.size());
-    const std::string_view name = text.substr(0, colon);
-    if (name.empty()) return false;
-    if (!std::all_of(name.begin(), name.end(), [](char c) { return isAlpha(c) || isDigit(c) || c == '-' || c == '.' || c == '_'; }))
-      return false;
-    port = text.substr(colon);
+    while (at != end && is(ByteClass::host, *at)) ++at;
+    if (at == text.data()) return false;
   }
-  return port.empty() || parseUnsigned(port.substr(1), 65535).has_value();
+  if (at == end) return true;
+  return *at == ':' && parseUnsigned({at + 1, static_cast<std::size_t>(end - at - 1)}, 65535).has_value();
 }
 
-bool isToken(std::string_view text) {
-  static constexpr auto allowed = tableOf([](unsigned char c) {
-    constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-    return isAlpha(static_cast<char>(c)) || isDigit(static_cast<char>(c)) || marks.find(static_cast<char>(c)) != std::string_view::npos;
-  });
-  return !text.empty() && allIn(allowed, text);
-}
+bool isToken(std::string_view text) { return !text.empty() && allAre(ByteClass::token, text); }
 
 bool isFieldValue(std::string_view text) {
-  static constexpr auto allowed = tableOf([](unsigned char c) { return (c >= 0x20 && c != 0x7f) || c == '\t'; });
-  return allIn(allowed, text);
+  const char* const end = text.data() + text.size();
+  return endOfValue(text.data(), end) == end;
 }
 
 }  // namespace spawner::http

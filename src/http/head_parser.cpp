@@ -1,170 +1,40 @@
-// The only place that includes Boost: Beast's basic_parser does the grammar of start line and fields, the guard does the rest.
-
 #include "http/head_parser.hpp"
 
-#include <algorithm>
-#include <boost/beast/http/basic_parser.hpp>
-#include <boost/beast/http/error.hpp>
-#include <boost/beast/http/field.hpp>
 #include <utility>
 
-#include "base/text.hpp"
+#include "http/head_pass.hpp"
 
 namespace spawner::http {
 
 namespace {
 
-namespace beast = boost::beast::http;
-using BeastError = boost::system::error_code;
-
-std::string_view view(boost::core::string_view text) { return {text.data(), text.size()}; }
-
 HeadFeed refused(std::size_t consumed, Refusal refusal) { return {HeadFeed::Status::Refused, consumed, refusal}; }
 
-void noteField(HeadFacts& facts, std::string_view name, std::string_view value) {
-  const auto is = [&](std::string_view known) { return equalsIgnoreCase(name, known); };
-  const auto count = [&](int& lines, std::string_view& last) {
-    ++lines;
-    last = value;
-  };
-  if (is("Host")) count(facts.hosts, facts.host);
-  if (is("Content-Length")) count(facts.contentLengths, facts.contentLength);
-  if (is("Transfer-Encoding")) count(facts.transferEncodings, facts.transferEncoding);
-  if (is("Upgrade")) facts.hasUpgrade = true;
-}
-
-/// Beast's parser for one head that is there whole; fills a Head and the facts for the guard.
-template <bool isRequest, class Head>
-class HeadReader final : public beast::basic_parser<isRequest> {
- public:
-  HeadReader(Head& head, HeadFacts& facts) : head_(head), facts_(facts) {}
-
-  BeastError read(std::string_view bytes, std::size_t fields) {
-    this->header_limit(static_cast<std::uint32_t>(bytes.size()));
-    this->body_limit(boost::none);
-    BeastError error;
-    head_.headers.fields().reserve(fields);
-    this->put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
-    if (!error && !this->is_header_done()) error = beast::error::partial_message;
-    for (const auto& [name, value] : head_.headers.fields()) noteField(facts_, name, value);
-    return error;
-  }
-
- private:
-  using text = boost::core::string_view;
-
-  void start(int version) {
-    head_.minorVersion = version % 10;
-    facts_.minorVersion = head_.minorVersion;
-  }
-
-  void on_request_impl(beast::verb, text method, text target, int version, BeastError&) override {
-    if constexpr (isRequest) {
-      head_.method = view(method);
-      head_.target = view(target);
-      start(version);
-    }
-  }
-  void on_response_impl(int code, text reason, int version, BeastError&) override {
-    if constexpr (!isRequest) {
-      head_.status = code;
-      head_.reason = view(reason);
-      start(version);
-    }
-  }
-  void on_field_impl(beast::field, text name, text value, BeastError&) override {
-    head_.headers.add(std::string(view(name)), std::string(view(value)));
-  }
-  void on_header_impl(BeastError&) override {}
-  void on_body_init_impl(boost::optional<std::uint64_t> const&, BeastError&) override {}
-  std::size_t on_body_impl(text, BeastError&) override { return 0; }
-  void on_chunk_header_impl(std::uint64_t, text, BeastError&) override {}
-  std::size_t on_chunk_body_impl(std::uint64_t, text, BeastError&) override { return 0; }
-  void on_finish_impl(BeastError&) override {}
-
-  Head& head_;
-  HeadFacts& facts_;
-};
-
-/// True when the start line names an HTTP version that is none of ours.
-bool namesOtherVersion(std::string_view raw) {
-  const std::string_view line = raw.substr(0, raw.find("\r\n"));
-  const std::size_t at = line.starts_with("HTTP/") ? 0 : line.rfind("HTTP/");
-  if (at == std::string_view::npos || (at > 0 && line.size() - at != 8)) return false;
-  const std::string_view number = line.substr(at + 5, 3);
-  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
-  return number.size() == 3 && digit(number[0]) && number[1] == '.' && digit(number[2]) && number != "1.0" && number != "1.1";
-}
-
-Refusal grammarRefusal(const BeastError& error, std::string_view raw) {
-  if (error == beast::error::bad_version && namesOtherVersion(raw))
-    return {505, "UnsupportedVersion", "Only HTTP/1.0 and HTTP/1.1 are spoken here."};
-  if (error == beast::error::bad_method) return {400, "BadMethod", "The method is not a token."};
-  if (error == beast::error::bad_target) return {400, "BadTarget", "The request target has bytes that are not printable ASCII."};
-  if (error == beast::error::bad_field) return {400, "BadFieldName", "A header line does not begin with a name and a colon."};
-  if (error == beast::error::bad_value) return {400, "BadFieldValue", "A header's value has control characters."};
-  return {400, "BadSyntax", "The head is not HTTP/1.1 (RFC 9112)."};
-}
-
-/// What is wrong with a head that Beast does not take. At framing fields it stops at the first line it dislikes, and the guard's word for
-/// all of them together says more: so its rules are asked first, with facts from the bare lines.
-Refusal refusalFor(const BeastError& error, std::string_view raw, HeadFacts facts, std::span<const HeadRule> rules) {
-  const bool framing = error == beast::error::bad_content_length || error == beast::error::multiple_content_length ||
-                       error == beast::error::bad_transfer_encoding;
-  if (!framing) return grammarRefusal(error, raw);
-  facts.hosts = facts.contentLengths = facts.transferEncodings = 0;
-  for (std::string_view rest = raw.substr(raw.find('\n') + 1); !rest.empty();) {
-    const std::string_view line = rest.substr(0, rest.find("\r\n"));
-    rest.remove_prefix(std::min(rest.size(), line.size() + 2));
-    const std::size_t colon = line.find(':');
-    if (colon != std::string_view::npos) noteField(facts, line.substr(0, colon), trim(line.substr(colon + 1)));
-  }
-  if (const auto refusal = firstBroken(rules, facts)) return *refusal;
-  return {400, "BadContentLength", "The fields that say where the message ends are malformed."};
-}
-
-bool keepsAlive(int minorVersion, const Headers& headers) {
-  if (headers.hasToken("Connection", "close")) return false;
-  return minorVersion >= 1 || headers.hasToken("Connection", "keep-alive");
-}
-
-std::optional<Refusal> readRequest(std::string_view raw, std::size_t fields, RequestHead& head) {
-  HeadFacts facts;
-  facts.raw = raw;
-  const BeastError error = HeadReader<true, RequestHead>(head, facts).read(raw, fields);
-  facts.method = head.method;
-  facts.target = head.target;
-  if (error) return refusalFor(error, raw, facts, requestRules());
-  facts.connectionUpgrade = facts.hasUpgrade && head.minorVersion >= 1 && head.headers.hasToken("Connection", "upgrade");
-  if (const auto refusal = firstBroken(requestRules(), facts)) return refusal;
-
-  head.upgrade = facts.connectionUpgrade;
-  head.keepAlive = keepsAlive(head.minorVersion, head.headers);
+/// What a head is besides its fields, which are in it already.
+void fill(RequestHead& head, const HeadFacts& facts) {
+  head.method = facts.method;
+  head.target = facts.target;
+  head.minorVersion = facts.minorVersion;
+  head.upgrade = facts.upgrades();
+  head.keepAlive = facts.keepsAlive();
   if (facts.transferEncodings > 0) {
     head.framing = Framing::Chunked;
   } else if (facts.contentLengths > 0) {
-    head.contentLength = parseUnsigned(facts.contentLength).value_or(0);
+    head.contentLength = facts.length.value_or(0);
     head.framing = Framing::Length;  // of 0 too: the field then goes on to the upstream
   }
-  return std::nullopt;
 }
 
-std::optional<Refusal> readResponse(std::string_view raw, std::size_t fields, std::string_view requestMethod, ResponseHead& head) {
-  HeadFacts facts;
-  facts.request = false;
-  facts.raw = raw;
-  const BeastError error = HeadReader<false, ResponseHead>(head, facts).read(raw, fields);
-  facts.method = requestMethod;
-  facts.status = head.status;
-  if (error) return refusalFor(error, raw, facts, responseRules());
-  if (const auto refusal = firstBroken(responseRules(), facts)) return refusal;
-
-  head.keepAlive = keepsAlive(head.minorVersion, head.headers);
-  if (facts.contentLengths > 0) head.contentLength = parseUnsigned(facts.contentLength).value_or(0);
+void fill(ResponseHead& head, const HeadFacts& facts) {
+  head.status = facts.status;
+  head.reason = facts.reason;
+  head.minorVersion = facts.minorVersion;
+  head.keepAlive = facts.keepsAlive();
+  head.contentLength = facts.length.value_or(0);
   // RFC 9112 §6.3, in its order.
-  if (requestMethod == "HEAD" || head.status < 200 || head.status == 204 || head.status == 304) {
+  if (facts.method == "HEAD" || head.status < 200 || head.status == 204 || head.status == 304) {
     head.framing = Framing::None;
-  } else if (requestMethod == "CONNECT" && head.status < 300) {
+  } else if (facts.method == "CONNECT" && head.status < 300) {
     head.framing = Framing::None;
   } else if (facts.transferEncodings > 0) {
     head.framing = Framing::Chunked;
@@ -174,7 +44,6 @@ std::optional<Refusal> readResponse(std::string_view raw, std::size_t fields, st
     head.framing = Framing::UntilClose;
     head.keepAlive = false;
   }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -186,12 +55,24 @@ void HeadCollector::clear() {
   front_ = Front::Start;
 }
 
-HeadFeed HeadCollector::feed(std::string_view bytes) {
-  HeadFeed front = takeEmptyLine(bytes);
-  if (front.status == HeadFeed::Status::Refused || front.consumed == bytes.size()) return front;
-  HeadFeed lines = takeLines(bytes.substr(front.consumed));
-  lines.consumed += front.consumed;
-  return lines;
+/// A head that comes whole is read where it lies. Only when that fails its lines are looked for, as far as they came: they tell whether it
+/// is too large, has bare line ends, or is not whole yet. So a verdict is the same in whatever pieces a head comes.
+template <class Read>
+HeadFeed HeadCollector::feed(std::string_view bytes, Read read) {
+  HeadFeed fed = takeEmptyLine(bytes);
+  if (fed.status == HeadFeed::Status::Refused || fed.consumed == bytes.size()) return fed;
+  bytes.remove_prefix(fed.consumed);
+  if (pending_.empty()) {
+    if (const HeadRead whole = read(bytes.substr(0, limits_.maxBytes)); whole.refusal == nullptr) {
+      head_ = bytes.substr(0, whole.length);
+      return {HeadFeed::Status::Done, fed.consumed + whole.length, {}};
+    }
+  }
+  const HeadFeed lines = takeLines(bytes);
+  fed.consumed += lines.consumed;
+  if (lines.status != HeadFeed::Status::Done) return {lines.status, fed.consumed, lines.refusal};
+  if (const Refusal* const refusal = read(head_).refusal) return refused(fed.consumed, *refusal);
+  return {HeadFeed::Status::Done, fed.consumed, {}};
 }
 
 /// RFC 9112 §2.2: one empty line in front of a request is passed over. It is no byte of a head: no deadline and no token starts with it.
@@ -235,11 +116,16 @@ HeadFeed HeadCollector::takeLines(std::string_view bytes) {
 }
 
 HeadFeed RequestHeadParser::feed(std::string_view bytes) {
-  HeadFeed result = collector_.feed(bytes);
-  if (result.status != HeadFeed::Status::Done) return result;
-  head_ = RequestHead();
-  if (const auto refusal = readRequest(collector_.head(), collector_.fields(), head_)) return refused(result.consumed, *refusal);
-  return result;
+  HeadFacts facts;
+  const HeadFeed fed = collector_.feed(bytes, [&](std::string_view head) {
+    facts = HeadFacts();
+    head_ = RequestHead();
+    return readHead(head, collector_.maxFields(), facts, head_.headers);
+  });
+  if (fed.status != HeadFeed::Status::Done) return fed;
+  if (const auto refusal = firstBroken(facts)) return refused(fed.consumed, *refusal);
+  fill(head_, facts);
+  return fed;
 }
 
 RequestHead RequestHeadParser::takeHead() {
@@ -248,16 +134,21 @@ RequestHead RequestHeadParser::takeHead() {
 }
 
 HeadFeed ResponseHeadParser::feed(std::string_view bytes, std::string_view requestMethod) {
-  HeadFeed result = collector_.feed(bytes);
-  std::optional<Refusal> refusal;
-  if (result.status == HeadFeed::Status::Refused) refusal = result.refusal;
-  if (result.status == HeadFeed::Status::Done) {
+  HeadFacts facts;
+  HeadFeed fed = collector_.feed(bytes, [&](std::string_view head) {
+    facts = HeadFacts();
+    facts.request = false;
+    facts.method = requestMethod;
     head_ = ResponseHead();
-    refusal = readResponse(collector_.head(), collector_.fields(), requestMethod, head_);
+    return readHead(head, collector_.maxFields(), facts, head_.headers);
+  });
+  if (fed.status == HeadFeed::Status::Done) {
+    if (const auto refusal = firstBroken(facts)) fed = refused(fed.consumed, *refusal);
   }
-  if (!refusal) return result;
-  refusal->status = 502;  // whatever is wrong with an upstream's answer, that is what the client is told
-  return refused(result.consumed, *refusal);
+  if (fed.status == HeadFeed::Status::Refused)
+    fed.refusal.status = 502;  // whatever is wrong with an upstream's answer, the client is told that
+  if (fed.status == HeadFeed::Status::Done) fill(head_, facts);
+  return fed;
 }
 
 ResponseHead ResponseHeadParser::takeHead() {

@@ -1,7 +1,7 @@
 #pragma once
 // Head parsers: incremental and pure: bytes in, a RequestHead or ResponseHead out that has passed the guard (guard.hpp). A head that comes
 // in one piece is parsed where it lies; only a head that comes in pieces is gathered, so an idle connection holds no buffer.
-// Owner: the connection. Grammar by Boost.Beast's parser (head_parser.cpp is the only place that sees Boost).
+// Owner: the connection. The reading itself: head_pass.hpp.
 
 #include <cstdint>
 #include <string>
@@ -24,15 +24,14 @@ struct HeadFeed {
   Refusal refusal;           // when Refused
 };
 
-/// Finds the end of a head in a byte stream, refusing early what can never be one. Part of both parsers below.
+/// Finds a head in a byte stream, refusing early what can never be one. Part of both parsers below.
 class HeadCollector {
  public:
   explicit HeadCollector(HeadLimits limits) : limits_(limits) {}
-  /// On Done, head() is the whole head until the next feed() or clear().
-  HeadFeed feed(std::string_view bytes);
-  [[nodiscard]] std::string_view head() const { return head_; }
-  /// On Done: its lines but the first, which are fields.
-  [[nodiscard]] std::size_t fields() const { return lines_ > 0 ? lines_ - 1 : 0; }
+  /// `read` is called with what may be a whole head, twice at most for one head: the last call counts. On Done it has found one.
+  template <class Read>  // HeadRead(std::string_view)
+  HeadFeed feed(std::string_view bytes, Read read);
+  [[nodiscard]] std::size_t maxFields() const { return limits_.maxFields; }
   /// True when a byte of a head was seen (an empty line in front of it is none: RFC 9112 §2.2).
   [[nodiscard]] bool started() const { return !pending_.empty() || !head_.empty(); }
   void clear();

@@ -44,21 +44,13 @@ std::optional<http::Refusal> refusalOf(const Head& head, const http::RequestHead
   if (head.tooLarge) return http::Refusal{431, "HeadTooLarge", "The head of the request is too large."};
   http::HeadFacts facts;
   facts.method = request.method;
-  facts.target = request.target;
-  for (const auto& [name, value] : request.headers.fields()) {
-    if (equalsIgnoreCase(name, "host")) {
-      ++facts.hosts;
-      facts.host = value;
-    } else if (name == "content-length") {
-      ++facts.contentLengths;
-      facts.contentLength = value;
-    }
-  }
+  facts.setTarget(request.target);
+  for (const auto& [name, value] : request.headers.fields()) facts.note(name, value);
   // RFC 9113 §8.3.1: a Host beside :authority has to say the same.
   for (const auto& [name, value] : head.headers.fields())
     if (name == "host" && !head.authority.empty() && !equalsIgnoreCase(value, head.authority))
       return http::Refusal{400, "RepeatedHost", "The fields :authority and Host differ."};
-  return http::firstBroken(http::requestRules(), facts);
+  return http::firstBroken(facts);
 }
 
 http::ResponseHead responseHead(Head head) {
