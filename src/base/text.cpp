@@ -61,8 +61,7 @@ std::optional<std::uint64_t> parseUnsigned(std::string_view text, std::uint64_t 
   for (char c : text) {
     if (!isDigit(c)) return std::nullopt;
     const auto digit = static_cast<std::uint64_t>(c - '0');
-    if (value > (UINT64_MAX - digit) / 10) return std::nullopt;
-    value = value * 10 + digit;
+    if (__builtin_mul_overflow(value, 10U, &value) || __builtin_add_overflow(value, digit, &value)) return std::nullopt;
   }
   if (value > max) return std::nullopt;
   return value;

@@ -29,8 +29,10 @@ void HeadWriter::requestLine(std::string_view method, std::string_view target, i
 void HeadWriter::statusLine(int status, std::string_view reason, int minorVersion) {
   if (status < 100 || status > 999) bad_ = "the status";
   if (!isFieldValue(reason)) bad_ = "the reason phrase";
+  const auto digit = [status](int of) { return static_cast<char>('0' + status / of % 10); };
+  const char number[] = {' ', digit(100), digit(10), digit(1), ' '};
   const std::string_view phrase = reason.empty() ? reasonPhrase(status) : reason;
-  out_.append(version(minorVersion)).append(" ").append(std::to_string(status)).append(" ").append(phrase).append("\r\n");
+  out_.append(version(minorVersion)).append(number, sizeof number).append(phrase).append("\r\n");
 }
 
 void HeadWriter::field(std::string_view name, std::string_view value) {

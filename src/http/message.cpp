@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "base/text.hpp"
 
@@ -51,9 +52,14 @@ Response make(int status, std::string_view type, std::string body) {
 
 }  // namespace
 
-bool equalsIgnoreCase(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i)
+bool sameLetters(const char* a, const char* b, std::size_t size) {
+  std::size_t i = 0;
+  for (std::uint64_t x = 0, y = 0; size - i >= sizeof x; i += sizeof x) {  // most names are written alike
+    std::memcpy(&x, a + i, sizeof x);
+    std::memcpy(&y, b + i, sizeof y);
+    if (x != y) break;
+  }
+  for (; i < size; ++i)
     if (a[i] != b[i] && lower(a[i]) != lower(b[i])) return false;
   return true;
 }
@@ -94,6 +100,7 @@ bool Headers::hasToken(std::string_view name, std::string_view token) const {
 std::string_view RequestHead::path() const { return splitTarget(target).path; }
 std::string_view RequestHead::query() const { return splitTarget(target).query; }
 std::string_view RequestHead::host() const {
+  if (target.starts_with('/')) return headers.get("Host");
   const std::string_view authority = splitTarget(target).authority;
   return authority.empty() ? headers.get("Host") : authority;
 }

@@ -12,8 +12,12 @@
 
 namespace spawner::http {
 
-/// True when equal but for the case of ASCII letters.
-bool equalsIgnoreCase(std::string_view a, std::string_view b);
+/// True when `size` bytes are equal but for the case of ASCII letters.
+bool sameLetters(const char* a, const char* b, std::size_t size);
+/// True when equal but for the case of ASCII letters. Inline, for most texts that are compared differ in length.
+inline bool equalsIgnoreCase(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && sameLetters(a.data(), b.data(), a.size());
+}
 
 /// Header fields in order of arrival. Names compare without case (RFC 9110 §5.1).
 class Headers {

@@ -19,6 +19,10 @@ std::uint32_t eventMask(Interest interest) {
   return mask;
 }
 
+bool same(Interest a, Interest b) {
+  return a.readable == b.readable && a.writable == b.writable && a.hangup == b.hangup && a.edge == b.edge;
+}
+
 }  // namespace
 
 std::uint64_t WatchTable::add(int fd, Interest interest, Loop::FdCallback callback) {
@@ -48,7 +52,7 @@ std::uint64_t WatchTable::add(int fd, Interest interest, Loop::FdCallback callba
 
 void WatchTable::set(std::uint64_t id, Interest interest) {
   Slot* slot = find(id);
-  if (slot != nullptr && slot->fd >= 0) control(*slot, static_cast<std::uint32_t>(id), interest);
+  if (slot != nullptr && slot->fd >= 0 && !same(slot->interest, interest)) control(*slot, static_cast<std::uint32_t>(id), interest);
 }
 
 void WatchTable::cancel(std::uint64_t id) {

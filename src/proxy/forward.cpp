@@ -72,7 +72,7 @@ struct FieldList {
 };
 
 template <class Out>
-void writeForwarded(Out& out, const http::RequestHead& head, std::string_view peer, const RequestEdit& edit) {
+void writeForwarded(Out& out, const http::RequestHead& head, std::string_view host, std::string_view peer, const RequestEdit& edit) {
   const auto mayWrite = [&](std::string_view name) { return !isSet(edit, name) && !contains(edit.remove, name); };
   const auto absent = [&](std::string_view name) { return !edit.trustForwarded || !head.headers.has(name); };
   std::string chain = edit.trustForwarded ? joined(head.headers, forwardedFor) : std::string();
@@ -82,7 +82,7 @@ void writeForwarded(Out& out, const http::RequestHead& head, std::string_view pe
   }
   if (!chain.empty() && mayWrite(forwardedFor)) out.field(forwardedFor, chain);
   if (absent(forwardedProto) && mayWrite(forwardedProto)) out.field(forwardedProto, edit.forwardedProto);
-  if (absent(forwardedHost) && mayWrite(forwardedHost) && !head.host().empty()) out.field(forwardedHost, head.host());
+  if (absent(forwardedHost) && mayWrite(forwardedHost) && !host.empty()) out.field(forwardedHost, host);
   if (!edit.forwardedPrefix.empty() && absent(forwardedPrefix) && mayWrite(forwardedPrefix))
     out.field(forwardedPrefix, edit.forwardedPrefix);
 }
@@ -90,13 +90,14 @@ void writeForwarded(Out& out, const http::RequestHead& head, std::string_view pe
 /// Host, what ends not at this hop, and X-Forwarded-*.
 template <class Out>
 void writeFields(Out& out, const http::RequestHead& head, std::string_view peer, std::string_view upstream, const RequestEdit& edit) {
-  if (!isSet(edit, "Host")) out.field("Host", head.host().empty() ? upstream : head.host());
+  const std::string_view host = head.host();
+  if (!isSet(edit, "Host")) out.field("Host", host.empty() ? upstream : host);
   const http::HopByHop hopByHop(head.headers);
   for (const auto& [name, value] : head.headers.fields()) {
     if (equalsIgnoreCase(name, "Content-Length") || hopByHop.has(name) || isOurs(head, name, edit)) continue;
     out.field(name, value);
   }
-  writeForwarded(out, head, peer, edit);
+  writeForwarded(out, head, host, peer, edit);
   for (const auto& [name, value] : edit.set) out.field(name, value);
 }
 
