@@ -122,7 +122,10 @@ HeadFeed RequestHeadParser::feed(std::string_view bytes) {
     head_ = RequestHead();
     return readHead(head, collector_.maxFields(), facts, head_.headers);
   });
-  if (fed.status != HeadFeed::Status::Done) return fed;
+  if (fed.status != HeadFeed::Status::Done) {
+    head_ = RequestHead();  // of a head in pieces only its bytes are kept
+    return fed;
+  }
   if (const auto refusal = firstBroken(facts)) return refused(fed.consumed, *refusal);
   fill(head_, facts);
   return fed;
@@ -147,7 +150,10 @@ HeadFeed ResponseHeadParser::feed(std::string_view bytes, std::string_view reque
   }
   if (fed.status == HeadFeed::Status::Refused)
     fed.refusal.status = 502;  // whatever is wrong with an upstream's answer, the client is told that
-  if (fed.status == HeadFeed::Status::Done) fill(head_, facts);
+  if (fed.status == HeadFeed::Status::Done)
+    fill(head_, facts);
+  else
+    head_ = ResponseHead();  // of a head in pieces only its bytes are kept
   return fed;
 }
 

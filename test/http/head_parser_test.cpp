@@ -1,5 +1,8 @@
 #include "http/head_parser.hpp"
 
+#include <malloc.h>
+
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <string>
 #include <vector>
@@ -63,6 +66,49 @@ TEST_CASE("A head split anywhere is the same head, and what follows it is not to
       REQUIRE(parser.feed(rich).status == HeadFeed::Status::Done);
     }
   }
+}
+
+TEST_CASE("A head borrows nothing of the bytes that it came in") {
+  const std::string status = "HTTP/1.1 200 Good\r\nServer: x\r\nContent-Length: 3\r\n\r\n";
+  for (std::size_t size = 1; size <= rich.size(); ++size) {
+    RequestHeadParser requests;
+    ResponseHeadParser answers;
+    std::string buffer;  // one for all pieces, written over after each: what a connection's buffer goes through
+    const auto inPieces = [&](std::string_view text, auto feed) {
+      HeadFeed fed;
+      for (; !text.empty() && fed.status == HeadFeed::Status::NeedMore; text.remove_prefix(std::min(size, text.size()))) {
+        buffer = text.substr(0, size);
+        fed = feed(std::string_view(buffer));
+        std::fill(buffer.begin(), buffer.end(), '~');
+      }
+      REQUIRE(fed.status == HeadFeed::Status::Done);
+    };
+    inPieces(rich, [&](std::string_view piece) { return requests.feed(piece); });
+    inPieces(status, [&](std::string_view piece) { return answers.feed(piece, std::string("GET")); });
+    const RequestHead request = requests.takeHead();
+    CHECK(request.method == "POST");
+    CHECK(request.target == "/a/b?c=d");
+    CHECK(request.host() == "example:80");
+    REQUIRE(request.headers.fields().size() == 6);
+    CHECK(request.headers.fields()[2] == Headers::Field{"x-one", "two"});
+    const ResponseHead response = answers.takeHead();
+    CHECK(response.reason == "Good");
+    CHECK(response.headers.get("server") == "x");
+    CHECK(response.contentLength == 3);
+  }
+}
+
+TEST_CASE("Of a head that is not whole yet no more than its bytes is held") {
+  std::string begun = "GET / HTTP/1.1\r\n";
+  for (int i = 0; i < 90; ++i) begun += "X-Field-With-A-Long-Name: " + std::string(100, 'v') + "\r\n";
+  constexpr std::size_t count = 100;
+  std::vector<RequestHeadParser> requests(count);
+  std::vector<ResponseHeadParser> answers(count);
+  const std::size_t before = ::mallinfo2().uordblks;
+  for (RequestHeadParser& parser : requests) REQUIRE(parser.feed(begun).status == HeadFeed::Status::NeedMore);
+  begun.replace(0, begun.find('\r'), "HTTP/1.1 200 OK");
+  for (ResponseHeadParser& parser : answers) REQUIRE(parser.feed(begun, "GET").status == HeadFeed::Status::NeedMore);
+  CHECK(::mallinfo2().uordblks - before < 2 * count * (begun.size() + 1024));  // with sanitizers: always 0
 }
 
 TEST_CASE("Framing and persistence of requests") {
