@@ -9,7 +9,8 @@ import time
 import urllib.parse
 
 CALL_SECONDS = 30
-WATCH_SECONDS = 4 * 3600  # longer than any run: a watch that ends is an error
+WATCH_SECONDS = 4 * 3600  # longer than any run
+MOST_RESUMES = 100  # of one watch: the API server ends one whose reader falls behind, as in a burst
 
 
 class Refused(Exception):
@@ -61,29 +62,40 @@ class Watch:
         self._seen = {}
         self._news = threading.Condition()
         self._ended = None
+        self._access = access
         api = Api(access)
-        start = api.call("GET", path + "?limit=1")["metadata"]["resourceVersion"]
-        query = urllib.parse.urlencode(
-            {"watch": 1, "resourceVersion": start, "timeoutSeconds": WATCH_SECONDS, "allowWatchBookmarks": "true"})
-        connection = http.client.HTTPSConnection(access.host, access.port, context=access.context, timeout=300)
-        connection.request("GET", f"{path}?{query}", headers={"authorization": "Bearer " + access.token})
-        self._answer = connection.getresponse()
-        if self._answer.status != 200:
-            raise Refused("GET", path, self._answer.status, self._answer.read())
+        self._version = api.call("GET", path + "?limit=1")["metadata"]["resourceVersion"]
         api.close()
-        threading.Thread(target=self._read, daemon=True).start()
+        answer = self._open()
+        threading.Thread(target=self._read, args=(answer,), daemon=True).start()
 
-    def _read(self):
-        rest = b""
+    def _open(self):
+        """Everything after the newest that was seen."""
+        query = urllib.parse.urlencode(
+            {"watch": 1, "resourceVersion": self._version, "timeoutSeconds": WATCH_SECONDS, "allowWatchBookmarks": "true"})
+        connection = http.client.HTTPSConnection(self._access.host, self._access.port, context=self._access.context, timeout=300)
+        connection.request("GET", f"{self._path}?{query}", headers={"authorization": "Bearer " + self._access.token})
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise Refused("GET", self._path, answer.status, answer.read())
+        return answer
+
+    def _read(self, answer):
         try:
-            while piece := self._answer.read1(1 << 20):
-                now = time.monotonic()
-                *lines, rest = (rest + piece).split(b"\n")
-                for line in filter(None, lines):
-                    self._take(now, json.loads(line))
-            self._end("the API server ended it")
+            for _ in range(MOST_RESUMES):
+                self._read_one(answer)
+                answer = self._open()
+            self._end(f"the API server ended it {MOST_RESUMES} times")
         except Exception as problem:  # told to whoever waits
             self._end(f"it broke: {problem!r}")
+
+    def _read_one(self, answer):
+        rest = b""
+        while piece := answer.read1(1 << 20):
+            now = time.monotonic()
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in filter(None, lines):
+                self._take(now, json.loads(line))
 
     def _end(self, why):
         with self._news:
@@ -91,10 +103,11 @@ class Watch:
             self._news.notify_all()
 
     def _take(self, now, event):
-        if event["type"] == "BOOKMARK":
-            return
         if event["type"] == "ERROR":
             raise RuntimeError(f"watch of {self._path}: {event['object']}")
+        self._version = event["object"]["metadata"]["resourceVersion"]
+        if event["type"] == "BOOKMARK":
+            return
         name = event["object"]["metadata"]["name"]
         with self._news:
             seen = self._seen.setdefault(name, {})

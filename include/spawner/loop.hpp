@@ -78,6 +78,9 @@ class Loop {
   /// Readiness of a non-blocking descriptor, level-triggered if the interest does not say edge. The call-back may cancel its own watch.
   /// SimLoop has no descriptors (it terminates).
   virtual FdWatch watch(int fd, Interest interest, FdCallback callback) = 0;
+  /// A hint: something is likely to come within microseconds, from another process on this machine. The loop may look for it again and
+  /// again for up to `limit` before it sleeps, which spares two wake-ups (docs/decisions/0065). For the next wait only; does nothing here.
+  virtual void expectSoon(Duration /*limit*/) {}
   /// Ends run() after the present turn.
   virtual void stop() = 0;
 

@@ -1,5 +1,6 @@
 #include "loop/reactor.hpp"
 
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "base/die.hpp"
+#include "loop/busy_poll.hpp"
 #include "loop/socket.hpp"
 #include "loop/timer_heap.hpp"
 #include "loop/watch_table.hpp"
@@ -62,10 +64,14 @@ struct Reactor::Impl {
   std::vector<Task> batch;  // the tasks of the present turn; kept for its memory
   std::array<epoll_event, maxEventsPerTurn> events{};
   TimePoint now = readClock();
+  BusyPoll busyPoll;
+  int lastCount = 0;  // events of the turn before
   bool inTurn = false;
   bool stopping = false;
 
   void turn(Duration longest);
+  int wait(int milliseconds);
+  int lookFor(Duration limit);
   void runEvents(int count);
   void runPosted();
   void runTimers(std::uint64_t firstOfThisTurn);
@@ -96,11 +102,10 @@ void Reactor::Impl::turn(Duration longest) {
   if (inTurn) die("Reactor: a call-back ran the loop that runs it");
   const bool workLeft = !posted.empty() || (!timers.empty() && timers.nextDue() <= now);
   if (!workLeft) armTimer();
-  int count = ::epoll_wait(epollFd.get(), events.data(), maxEventsPerTurn, workLeft ? 0 : toTimeout(longest));
-  if (count < 0) {
-    if (errno != EINTR) die(systemError("epoll_wait", errno).message);
-    count = 0;
-  }
+  const Duration look = busyPoll.take(lastCount);
+  int count = workLeft ? wait(0) : lookFor(std::min(look, longest));
+  if (!workLeft && count == 0) count = wait(toTimeout(longest));
+  lastCount = count;
   now = readClock();
   inTurn = true;
   const std::uint64_t firstOfThisTurn = nextTimer;
@@ -114,6 +119,26 @@ void Reactor::Impl::turn(Duration longest) {
     die("an exception of unknown type escaped a call-back of the loop");
   }
   inTurn = false;
+}
+
+int Reactor::Impl::wait(int milliseconds) {
+  const int count = ::epoll_wait(epollFd.get(), events.data(), maxEventsPerTurn, milliseconds);
+  if (count >= 0) return count;
+  if (errno != EINTR) die(systemError("epoll_wait", errno).message);
+  return 0;
+}
+
+/// The other process may need this core for what is expected of it: each round lets it.
+int Reactor::Impl::lookFor(Duration limit) {
+  if (limit <= Duration::zero()) return 0;
+  const TimePoint end = readClock() + limit;
+  int count = 0;
+  do {
+    ::sched_yield();
+    count = wait(0);
+  } while (count == 0 && readClock() < end);
+  busyPoll.looked(count > 0);
+  return count;
 }
 
 void Reactor::Impl::runEvents(int count) {
@@ -205,6 +230,10 @@ FdWatch Reactor::watch(int fd, Interest interest, FdCallback callback) {
 }
 
 void Reactor::stop() { impl_->stopping = true; }
+
+void Reactor::expectSoon(Duration limit) { impl_->busyPoll.ask(limit); }
+
+Reactor::BusyPolls Reactor::busyPolls() const { return {.found = impl_->busyPoll.found(), .inVain = impl_->busyPoll.inVain()}; }
 
 void Reactor::cancelTimer(std::uint64_t id) { const Task released = impl_->timers.remove(id); }
 bool Reactor::timerActive(std::uint64_t id) const { return impl_->timers.contains(id); }

@@ -1,6 +1,7 @@
 #pragma once
 // Reactor: the real Loop: epoll, coarse timers, posted tasks. The only place that sees epoll.
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 
@@ -29,7 +30,13 @@ class Reactor final : public Loop {
   Timer after(Duration delay, Task task) override;
   void post(Task task) override;
   FdWatch watch(int fd, Interest interest, FdCallback callback) override;
+  void expectSoon(Duration limit) override;
   void stop() override;
+  /// How often looking before a sleep found something, and how often not.
+  struct BusyPolls {
+    std::uint64_t found = 0, inVain = 0;
+  };
+  [[nodiscard]] BusyPolls busyPolls() const;
 
  private:
   void cancelTimer(std::uint64_t id) override;

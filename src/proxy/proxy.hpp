@@ -35,6 +35,7 @@ struct ProxyOptions {
   std::size_t maxTunnels = 10'000;  // 503 beyond: an upgraded connection no longer counts as the front's
   /// A request that must not be sent twice (RFC 9110 §9.2.2) takes a pooled connection only when it was idle no longer than this.
   Duration unsafeReuseWithin = std::chrono::seconds(1);
+  Duration busyPoll{};               // how long an answer is looked for before the loop sleeps; zero: not
   std::size_t spareDescriptors = 0;  // so many of the process's are left to others: 503 beyond
   PoolOptions pool;
   TunnelOptions tunnels;

@@ -183,9 +183,10 @@ void Run::flush() {
   if (!out_.empty()) return;
   if (bodyEnded_ && phase_ == Phase::Sending) {
     phase_ = Phase::AwaitingHead;
+    owner_.loop_.expectSoon(owner_.options_.busyPoll);
     return setDeadline(owner_.options_.headTimeout);
   }
-  if (bodyPaused_ && !bodyEnded_) {
+  if (bodyPaused_ && !bodyEnded_ && !uploadBroken_) {
     bodyPaused_ = false;
     exchange_->resumeBody();
   }

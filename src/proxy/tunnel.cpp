@@ -121,6 +121,7 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
   void take(int from, std::string_view bytes) {
     lastMove_ = owner_.loop_.now();
     (from == client ? owner_.counters_.bytesToUpstream : owner_.counters_.bytesToClient) += bytes.size();
+    if (from == client) owner_.loop_.expectSoon(owner_.options_.busyPoll);
     if (!webSocket_) return send(other(from), bytes);
     takeFrames(from, bytes);
     if (frames_->idle()) frames_.reset();

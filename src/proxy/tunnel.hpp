@@ -19,6 +19,7 @@ struct TunnelOptions {
   Duration deadPeerLimit = std::chrono::seconds(60);     // keep-alive and TCP_USER_TIMEOUT on both sockets; 0: the system's
   std::size_t bufferBytes = 16 * 1024;                   // a direction, held only while the other side does not take bytes
   Duration closeTimeout = std::chrono::seconds(5);       // drain: between our 1001 and the hard end
+  Duration busyPoll{};                                   // how long the upstream's bytes are looked for before the loop sleeps
 };
 
 class Tunnel;

@@ -58,6 +58,9 @@ void addOfUpstreams(Adder& add, DataLimits& o, const std::string& upstream) {
   add("--pool-size", o.poolSize, "idle connections to " + upstream + "; 0: none is kept");
   add("--pool-idle-ms", o.poolIdleMs, "such a connection is closed after this time");
   add("--unsafe-reuse-ms", o.unsafeReuseMs, "a request that must not be sent twice takes none that was idle for longer");
+  add("--busy-poll-us", o.busyPollUs,
+      "an answer of " + upstream + " is looked for before the loop sleeps; stops by itself where it is slower; 0: never",
+      Range{.most = 1000});
   add("--half-close-seconds", o.halfCloseSeconds, "an upgraded connection with one side ended, without data, is closed");
   add("--close-seconds", o.closeSeconds, "between our WebSocket close 1001 and the hard end");
   add("--buffer-bytes", o.bufferBytes, "of an exchange or upgraded connection, a direction", Range{.least = leastBuffer});
@@ -132,6 +135,7 @@ proxy::ProxyOptions proxyOptions(const DataLimits& of) {
   options.tunnels.deadPeerLimit = seconds(of.deadPeerSeconds);
   options.tunnels.bufferBytes = of.bufferBytes;
   options.tunnels.closeTimeout = seconds(of.closeSeconds);
+  options.busyPoll = options.tunnels.busyPoll = std::chrono::microseconds(of.busyPollUs);
   return options;
 }
 

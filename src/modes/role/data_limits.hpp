@@ -44,6 +44,7 @@ struct DataLimits {
   std::size_t poolSize = 128;                      // --pool-size: idle connections
   std::uint32_t poolIdleMs = 4000;                 // --pool-idle-ms
   std::uint32_t unsafeReuseMs = 1000;              // --unsafe-reuse-ms (docs/decisions/0030)
+  std::uint32_t busyPollUs = 100;                  // --busy-poll-us (docs/decisions/0065)
   std::uint32_t halfCloseSeconds = 60;             // --half-close-seconds: an upgraded connection with one side ended
   std::uint32_t closeSeconds = 5;                  // --close-seconds: between our 1001 and the hard end of a WebSocket
   std::size_t bufferBytes = 16 * 1024;             // --buffer-bytes: of an exchange or tunnel, a direction
