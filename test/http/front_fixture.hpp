@@ -17,6 +17,7 @@
 #include "http/front.hpp"
 #include "loop/reactor.hpp"
 #include "loop/socket.hpp"
+#include "support/driven_loop.hpp"
 #include "support/loop_wait.hpp"
 
 namespace spawner::http::testing {
@@ -107,6 +108,9 @@ struct CountedToken final : ExchangeToken {
 /// A loop and a front whose handler is given by the test, or keeps the exchanges in `exchanges`.
 struct FrontFixture {
   Reactor loop;
+  test::DrivenLoop driven{loop};
+  /// What the front runs on: `&driven`, set before start(), where the test drives its time.
+  Loop* under = &loop;
   TokenCount tokens;
   std::vector<std::unique_ptr<Exchange>> exchanges;
   std::unique_ptr<Front> front;
@@ -116,7 +120,7 @@ struct FrontFixture {
     FrontOptions options;
     options.limits = limits;
     options.makeToken = [this] { return std::make_unique<CountedToken>(tokens); };
-    front = std::make_unique<Front>(loop, std::move(handler), std::move(options));
+    front = std::make_unique<Front>(*under, std::move(handler), std::move(options));
     REQUIRE(front->listen(SocketAddress::parse("127.0.0.1:0").value()));
   }
   Client client(int receiveBuffer = 0) { return Client(loop, front->port(), receiveBuffer); }

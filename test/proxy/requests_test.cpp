@@ -139,8 +139,9 @@ TEST_CASE("a body without progress is broken off only where a limit is set", "[i
   CHECK(f.proxy->counters().brokenAnswers == 1);
 }
 
-TEST_CASE("a client that leaves takes the upstream's request with it, within a second", "[integration]") {
+TEST_CASE("a client that leaves takes the upstream's request with it, without any time", "[integration]") {
   ProxyFixture f;
+  f.under = &f.driven;
   f.start();
   const int how = GENERATE(0, 1, 2);   // FIN, RST, FIN while the connection stays
   const int when = GENERATE(0, 1, 2);  // waiting for the head, in the answer, in the upload
@@ -154,8 +155,7 @@ TEST_CASE("a client that leaves takes the upstream's request with it, within a s
   if (how == 0) client->close();
   if (how == 1) client->reset();
   if (how == 2) client->halfClose();
-  f.wait(
-      "the upstream's connection to end", [&] { return f.upstream.last().over(); }, 1s);
+  f.wait("the upstream's connection to end", [&] { return f.upstream.last().over(); });
   CHECK(f.tokens == 0);
   CHECK(f.proxy->counters().active == 0);
   CHECK(f.proxy->counters().clientGone == 1);

@@ -210,6 +210,7 @@ TEST_CASE("a tunnel carries 32 MB each way at once", "[integration]") {
 
 TEST_CASE("drain closes WebSockets with 1001 on both sides, between frames", "[integration]") {
   TunnelFixture f;
+  f.under = &f.driven;  // no time passes: nothing here waits for a limit
   f.start();
   f.open();
   const std::string frame = http::encodeWsFrame(http::WsOpcode::Text, "hello world");
@@ -226,11 +227,11 @@ TEST_CASE("drain closes WebSockets with 1001 on both sides, between frames", "[i
   f.waitText(*f.ws, closeDown);
   CHECK(f.ws->received == frame + closeDown);
   CHECK(f.tokens == 1);
-  // Both answer in kind: then it is over, well before the limit.
+  // Both answer in kind: then it is over, before the limit.
   f.ws->send(http::encodeMaskedWsFrame(http::WsOpcode::Close, std::string("\x03\xe9"), {1, 2, 3, 4}));
   f.up->send(http::encodeWsClose(1001));
-  f.wait(
-      "the end", [&] { return drained && f.tokens == 0; }, 2s);
+  f.wait("the tunnel's end", [&] { return f.tokens == 0; });
+  f.wait("the drain's end", [&] { return drained; });
   f.wait("both sides' end", [&] { return f.ws->over() && f.up->over(); });
   CHECK(f.ws->received == frame + closeDown);
   CHECK(f.up->received == closeUp);
@@ -238,13 +239,18 @@ TEST_CASE("drain closes WebSockets with 1001 on both sides, between frames", "[i
 
 TEST_CASE("drain ends a WebSocket that does not answer, after the limit", "[integration]") {
   TunnelFixture f;
-  f.options.tunnels.closeTimeout = 100ms;
+  f.options.tunnels.closeTimeout = 5s;
+  f.under = &f.driven;
   f.start();
   f.open();
   bool drained = false;
   f.proxy->drain([&] { drained = true; });
-  f.wait(
-      "the end", [&] { return drained && f.tokens == 0; }, 2s);
+  f.waitText(*f.ws, http::encodeWsClose(1001));
+  f.driven.advance(5s - 1ms);
+  CHECK_FALSE(drained);
+  CHECK(f.tokens == 1);
+  f.driven.advance(1ms);
+  f.wait("the end", [&] { return drained && f.tokens == 0; });
   CHECK(f.ws->received == http::encodeWsClose(1001));
 }
 

@@ -2,6 +2,8 @@
 // DrivenLoop: a Reactor whose time the test drives: for limits of time that must be exact on real sockets, however busy the machine is.
 
 #include <catch2/catch.hpp>
+#include <functional>
+#include <string>
 #include <utility>
 
 #include "loop/timer_heap.hpp"
@@ -34,6 +36,16 @@ class DrivenLoop final : public Loop {
     }
     now_ = end;
     turns(reactor_);
+  }
+
+  /// Time passes in steps until it holds; for what takes several limits of time one after the other. Gives the time that it took.
+  Duration advanceUntil(const std::string& what, Duration step, Duration limit, const std::function<bool()>& predicate) {
+    const TimePoint begin = now_;
+    while (!predicate()) {
+      if (now_ - begin >= limit) FAIL("after " << std::chrono::duration<double>(limit).count() << " s of its time there was not " << what);
+      advance(step);
+    }
+    return now_ - begin;
   }
 
   [[nodiscard]] TimePoint now() const override { return now_; }

@@ -3,6 +3,7 @@
 #include <optional>
 #include <set>
 
+#include "base/start_pages.hpp"
 #include "http2/load.hpp"
 #include "http2/metrics.hpp"
 #include "modes/sidecar/admin_server.hpp"
@@ -70,6 +71,7 @@ class Sidecar final : public role::Role {
                           {"upstream_port", options_.upstreamPort},
                           {"signed", options_.adminKeys.empty() ? "no: commands are refused" : "yes"},
                           {"goes_on", core_.ready() || core_.swept() ? "yes" : "no"}});
+    loop_.post([] { unmapStartPages(); });  // docs/decisions/0066
     return {};
   }
 

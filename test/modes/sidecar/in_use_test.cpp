@@ -109,8 +109,7 @@ TEST_CASE("fault 05: an event stream is in use until the client leaves", "[integ
   f.waitText(*client, "data: 1");
   staysInUse(f);
   GENERATE(0, 1) == 0 ? client->close() : client->reset();
-  f.wait(
-      "the application's connection to end", [&] { return app.over(); }, 1s);
+  f.wait("the application's connection to end", [&] { return app.over(); });
   isIdleFromNow(f);
 }
 
