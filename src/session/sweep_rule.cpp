@@ -11,7 +11,8 @@ SweepStep send(SweepCommand command) { return SweepStep{Action::Command, std::mo
 
 }  // namespace
 
-SweepStep nextStep(const SessionLimits& limits, const std::optional<SeenReport>& seen, TimePoint now, Duration freshness) {
+SweepStep nextStep(const SessionLimits& limits, const std::optional<SeenReport>& seen, TimePoint now, Duration freshness,
+                   std::optional<TimePoint> readyTold) {
   if (!seen) return {};
   const SidecarReport& report = seen->report;
   // Irrevocable, hence true however old the report is.
@@ -34,7 +35,9 @@ SweepStep nextStep(const SessionLimits& limits, const std::optional<SeenReport>&
 
   const bool afterUseOnly = limits.grace == std::chrono::seconds(0);
   if (report.ready && !report.inUse() && report.idle && (report.used || !afterUseOnly)) {
-    const Duration untilIdle = limits.grace - (*report.idle + elapsed);
+    Duration idle = *report.idle + elapsed;
+    if (readyTold && !report.used) idle = std::min(idle, now - *readyTold);
+    const Duration untilIdle = limits.grace - idle;
     if (untilIdle <= Duration::zero()) return send(SweepCommand::idle(limits.grace, afterUseOnly));
     left = left ? std::min(*left, untilIdle) : untilIdle;
   }

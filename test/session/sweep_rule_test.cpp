@@ -157,3 +157,19 @@ TEST_CASE("rule: a receive time in the future counts as now", "[session]") {
   CHECK(got.action == Action::Nothing);
   CHECK(got.lookAgain == t0 + 1s);
 }
+
+TEST_CASE("rule: a session that was never used is idle since Ready was told, by whoever tells it late", "[session]") {
+  const SessionLimits limits{300s, std::nullopt, 300s};
+  SidecarReport report = idleFor(400s);
+  const auto stepOf = [&](std::chrono::seconds told) { return nextStep(limits, SeenReport{report, t0}, t0, reportFreshness, t0 - told); };
+  report.used = false;
+  CHECK(stepOf(0s).action == Action::Nothing);
+  CHECK(stepOf(299s).action == Action::Nothing);
+  CHECK(stepOf(299s).lookAgain == t0 + 1s);
+  CHECK(stepOf(300s).action == Action::Command);
+  report.idle = 10s;  // the sidecar's own count, where it is the shorter one
+  CHECK(stepOf(1000s).action == Action::Nothing);
+  report.idle = 400s;
+  report.used = true;  // who used it knew of it
+  CHECK(stepOf(0s).action == Action::Command);
+}

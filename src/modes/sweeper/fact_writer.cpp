@@ -40,6 +40,8 @@ void FactWriter::end(State state, EndInfo end) {
   next();
 }
 
+std::optional<TimePoint> FactWriter::toldReady() const { return ready_ && !readyDone_ && !stopped_ ? environment_.loop.now() : toldReady_; }
+
 void FactWriter::contact(bool lost, WallTime since, std::string message) {
   contact_ = Lost{lost, since, std::move(message)};
   next();
@@ -104,7 +106,9 @@ void FactWriter::takeAnswer(Result<std::string> answer) {
   if (slab && slab->meta.uid != pod_.slabUid) return stop();
   for (const State state : inFlight_) {
     (state == State::Running ? runningDone_ : state == State::Ready ? readyDone_ : endDone_) = true;
-    if (state == State::Ready) runningDone_ = true;
+    if (state != State::Ready) continue;
+    runningDone_ = true;
+    toldReady_ = environment_.loop.now();
   }
   if (contact) {
     contactWritten_ = contact->lost;

@@ -35,6 +35,8 @@ class FactWriter {
   void contact(bool lost, WallTime since, std::string message);
 
   [[nodiscard]] bool readyWanted() const { return ready_.has_value(); }
+  /// When Ready was told by this sweeper: now, while it still is to be told; nothing where another has told it.
+  [[nodiscard]] std::optional<TimePoint> toldReady() const;
   [[nodiscard]] bool endWanted() const { return end_.has_value(); }
   /// A terminal state is in the object, ours or another's.
   [[nodiscard]] bool over() const { return endDone_; }
@@ -79,6 +81,7 @@ class FactWriter {
   bool mustLearn_ = false;
   bool stopped_ = false;
 
+  std::optional<TimePoint> toldReady_;
   std::vector<State> inFlight_;  // states that the request under way sets
   std::optional<Lost> contactInFlight_;
   std::optional<TimePoint> lastContactWrite_;

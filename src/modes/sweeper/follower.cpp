@@ -152,7 +152,7 @@ bool Follower::mayCommand() const {
 void Follower::evaluate() {
   look_.cancel();
   const TimePoint now = environment_.loop.now();
-  const SweepStep step = session::nextStep(target_.limits, seen_, now, seconds(environment_.options.freshSeconds));
+  const SweepStep step = session::nextStep(target_.limits, seen_, now, seconds(environment_.options.freshSeconds), writer_.toldReady());
   switch (step.action) {
     case SweepStep::Action::StateSwept: return stateEnd(State::Swept, step.reason);
     case SweepStep::Action::FailStart:
