@@ -128,7 +128,7 @@ class Mind {
       reading_ = true;
       return std::nullopt;
     }
-    if (m_.podDeletionSeen) return failed(reasons::podDeleted, "Its pod was deleted by someone else than Spawner.");
+    if (m_.podEnding) return m_.podEnding;
     return failed(reasons::podLost, "Its pod is gone, and nothing says why.");
   }
 
@@ -306,7 +306,7 @@ void remember(Memory& memory, const Observed& observed) {
   if (memory.podUid.empty()) memory.podUid = slab.status.podUid.empty() ? pod->meta.uid : slab.status.podUid;
   if (pod->meta.uid != recordedUid(slab, memory)) return;
   memory.podAbsenceConfirmed = false;
-  if (pod->meta.deleting) memory.podDeletionSeen = true;
+  if (auto ending = endingOf(*pod)) memory.podEnding = std::move(ending);
   if (!memory.constructedSeen) memory.constructedSeen = observed.now;
   if (!memory.runningSeen && pod->phase == "Running") memory.runningSeen = observed.now;
 }

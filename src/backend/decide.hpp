@@ -31,6 +31,14 @@ struct DecideOptions {
   Duration resync = std::chrono::minutes(10);
 };
 
+/// How a session ended, as far as the pod tells; null: it did not. (A chain of small functions, see ending.cpp.)
+struct Ending {
+  State state = State::Failed;
+  std::string reason, message;
+  std::optional<int> exitCode, signal;
+  std::string log{};
+};
+
 /// What this process remembers of an object. It is lost on a restart, which makes waits begin anew and never ends anything early.
 struct Memory {
   std::optional<TimePoint> firstSeen;
@@ -38,7 +46,7 @@ struct Memory {
   std::optional<TimePoint> runningSeen;      // pod.phase is Running since
   std::optional<TimePoint> endedSeen;        // terminal since
   std::string podUid;                        // of the first pod of the object that this process made or saw
-  bool podDeletionSeen = false;              // … and it was seen to be deleted
+  std::optional<Ending> podEnding;           // … and what it last said of its end: it may be gone before it is looked at
   bool podAbsenceConfirmed = false;          // a live read, or the informer, said that the recorded pod is gone
   bool slabIsLive = false;                   // the object was born during this process's watch, or was read live just now (P4)
   int podAttempts = 0;                       // POSTs of the pod
@@ -86,13 +94,6 @@ struct Decision {
 
 Decision decide(const Observed& observed, const Memory& memory, const DecideOptions& options);
 
-/// How a session ended, as far as the pod tells; null: it did not. (A chain of small functions, see ending.cpp.)
-struct Ending {
-  State state = State::Failed;
-  std::string reason, message;
-  std::optional<int> exitCode, signal;
-  std::string log{};
-};
 std::optional<Ending> endingOf(const PodView& pod);
 /// True for a container that ended without having run: its program could not be started.
 bool neverStarted(const ContainerView& container);

@@ -239,6 +239,17 @@ TEST_CASE("P4: once a pod is known, no other is ever made") {
     d = t.look();
     CHECK(t.write(d).end->reason == reasons::podDeleted);
   }
+  SECTION("gone before its end could be written: what it said last is its end") {
+    Scene t = Scene::ready();
+    t.pod->meta.deleting = true;
+    t.pod->disruptionReason = "EvictionByEvictionAPI";
+    t.look();
+    t.pod.reset();
+    CHECK(t.names() == Names{"read Pod"});
+    t.memory.podAbsenceConfirmed = true;
+    d = t.look();
+    CHECK(t.write(d).end->reason == reasons::evicted);
+  }
 }
 
 TEST_CASE("P4: a copy of the object that may be old makes no pod") {

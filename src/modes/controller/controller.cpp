@@ -61,9 +61,11 @@ class Controller final : public role::Role {
     views_.slabs.onChange([this](const std::string& key, const auto& before, const auto& after) {
       const auto state = [](const auto& slab) { return slab ? std::optional(slab->state()) : std::nullopt; };
       metrics_.moved(state(before), state(after));
+      if (!after || (before && before->meta.uid != after->meta.uid)) views_.gonePods.erase(key);
       if (worker_) worker_->slabChanged(key, before, after);
     });
-    views_.pods.onChange([this](const std::string& key, const auto&, const auto& after) {
+    views_.pods.onChange([this](const std::string& key, const auto& before, const auto& after) {
+      if (before && !after && views_.slabs.find(key)) views_.gonePods[key] = before;
       if (worker_) worker_->podChanged(key, after);
     });
     views_.services.onChange([this](const std::string& key, const auto&, const auto&) {

@@ -48,6 +48,10 @@ std::shared_ptr<Track> Worker::trackOf(const std::string& key, const std::string
   if (!track || track->uid != uid) {
     track = std::make_shared<Track>();
     track->uid = uid;
+    const auto slab = views_.slabs.find(key);
+    const auto gone = views_.gonePods.find(key);
+    if (slab && slab->meta.uid == uid && gone != views_.gonePods.end())
+      backend::remember(track->memory, observed(*slab, gone->second.get(), nullptr));
   }
   return track;
 }
