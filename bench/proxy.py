@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""The sidecar's data plane beside nginx, HAProxy and no proxy: scripts/bench proxy [--rounds N] [--seconds S] [--tunnels N] [--soak MINUTES] [--json FILE]
+"""The sidecar's data plane beside nginx, HAProxy and no proxy: scripts/bench proxy [--rounds N] [--turns N] [--seconds S] [--tunnels N] [--soak MINUTES]
+[--json FILE]
 
-Each proxy is one process on core 0; the load and the application share core 1. In a round all take turns, in random order; the table has the
-medians of the rounds. All of it runs in a network namespace of its own (on_proxy/network.py). CPU time is the proxy's own, by the kernel, so a
+Each proxy is one process on core 0; the load and the application share core 1. In a round all start anew and take turns, in random order; the table
+has the medians of all turns, and between which ratios to nginx the middle half of the turns lies. All of it runs in a network namespace of its own (on_proxy/network.py). CPU time is the proxy's own, by the kernel, so a
 busy machine changes it little; it changes rates and latencies."""
 
 import argparse
@@ -42,32 +43,43 @@ def say(text):
     print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
 
 
-def one_round(lab, results, seconds, tunnels):
-    latency = {}
-    for name in random.sample(ALL, len(ALL)):
-        server = lab.start(name) if name in PROXIES else None
-        port = server.port if server else lab.application.port
-        try:
-            row = results[name]
-            if server:
-                time.sleep(0.3)  # its start is over
-                private, rss = server.memory()
-                row["start_private"].append(private)
-                row["start_rss"].append(rss)
+def one_round(lab, results, options):
+    """All start anew and are up together; then each load goes to one after the other, in random order, so that what else the machine does
+    hits them alike."""
+    servers = {"direct": None}
+    try:
+        for name in PROXIES:
+            servers[name] = lab.start(name)
+        time.sleep(0.3)  # their start is over
+        for name in PROXIES:
+            private, rss = servers[name].memory()
+            results[name]["start_private"].append(private)
+            results[name]["start_rss"].append(rss)
+        ports = {name: server.port if server else lab.application.port for name, server in servers.items()}
+        for port in ports.values():
             wrk(port, "/", 64, 1)  # warms up
-            many = costs(server, port, "/", 64, seconds)
-            one = costs(server, port, "/", 1, seconds)
-            large = costs(server, port, "/1m", 8, seconds)
-            latency[name] = one
-            row["rate"].append(many["rate"])
-            row["rate_1m"].append(large["rate"])
-            if server:
-                row["cpu"].append(many["cpu"])
-                row["cpu_1m"].append(large["cpu"])
-                measure_tunnels(server, row, tunnels)
-        finally:
+        for _ in range(options.turns):
+            one_turn(servers, ports, results, options.seconds)
+        for name in random.sample(list(PROXIES), len(PROXIES)):
+            measure_tunnels(servers[name], results[name], options.tunnels)
+    finally:
+        for server in servers.values():
             if server:
                 server.close()
+
+
+def one_turn(servers, ports, results, seconds):
+    latency = {}
+    for path, connections in (("/", 64), ("/", 1), ("/1m", 8)):
+        for name in random.sample(ALL, len(ALL)):
+            cost, row = costs(servers[name], ports[name], path, connections, seconds), results[name]
+            if connections == 1:
+                latency[name] = cost
+                continue
+            suffix = "" if path == "/" else "_1m"
+            row["rate" + suffix].append(cost["rate"])
+            if servers[name]:
+                row["cpu" + suffix].append(cost["cpu"])
     for name in PROXIES:
         for q in ("50", "99"):
             results[name][f"added{q}"].append(latency[name][f"p{q}"] - latency["direct"][f"p{q}"])
@@ -100,21 +112,24 @@ def soak(lab, minutes):
 
 
 def table(results):
-    lines = ["| | " + " | ".join(ALL) + " | spawner, nginx = 1 | limit | held |", "|---" * (len(ALL) + 4) + "|"]
+    lines = ["| | " + " | ".join(ALL) + " | spawner, nginx = 1 | of the turns | limit | held |", "|---" * (len(ALL) + 5) + "|"]
     for what, key, limits in ROWS:
         cells = [f"{median(results[name][key]):.1f}" if results[name][key] else "" for name in ALL]
         ours = median(results["spawner"][key])
         ratios = {other: ours / median(results[other][key]) for other in ("nginx", "HAProxy")} | {ITSELF: ours}
         wanted = ", ".join(str(limit) if other == ITSELF else f"{limit} × {other}" for other, limit in limits.items())
         held = "yes" if all(ratios[other] <= limit for other, limit in limits.items()) else "**no**"
-        lines.append(f"| {what} | {' | '.join(cells)} | {ratios['nginx']:.2f} | {wanted} | {held if limits else ''} |")
+        turns = [one / other for one, other in zip(results["spawner"][key], results["nginx"][key])]
+        spread = f"{quantile(turns, 0.25):.2f} … {quantile(turns, 0.75):.2f}"
+        lines.append(f"| {what} | {' | '.join(cells)} | {ratios['nginx']:.3f} | {spread} | {wanted} | {held if limits else ''} |")
     return "\n".join(lines)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=5, help="of each load")
+    parser.add_argument("--turns", type=int, default=3, help="of each load in a round")
+    parser.add_argument("--seconds", type=int, default=2, help="of each load in a turn")
     parser.add_argument("--tunnels", type=int, default=9900, help="idle WebSockets")
     parser.add_argument("--soak", type=float, default=0, metavar="MINUTES", help="connections that come and go, at the end")
     parser.add_argument("--json", type=pathlib.Path, help="file for all that was measured")
@@ -131,7 +146,7 @@ def main():
     with Lab() as lab:
         for number in range(1, options.rounds + 1):
             say(f"round {number} of {options.rounds}")
-            one_round(lab, results, options.seconds, options.tunnels)
+            one_round(lab, results, options)
         samples = soak(lab, options.soak) if options.soak else []
     print(f"{time.strftime('%Y-%m-%d %H:%M')} UTC, {os.cpu_count()} cores, load before the run {load:.2f}, TCP {control}."
           f" Command: `{shlex.join(['scripts/bench', 'proxy', *sys.argv[1:]])}`\n\n{table(results)}")
