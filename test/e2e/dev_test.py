@@ -10,7 +10,7 @@ import tempfile
 import time
 import unittest
 
-from harness import SPAWNER, WHITEBOARD, Dev, Kube, EventStream, WebSocket, marked_processes, request, wait_for
+from harness import SPAWNER, WHITEBOARD, Dev, Kube, EventStream, WebSocket, marked_processes, quickest, request, wait_for
 
 BOARD = f"whiteboard={shlex.quote(str(WHITEBOARD))}"
 # Starts children that hide: a session of its own, ignoring SIGTERM and SIGHUP.
@@ -103,9 +103,13 @@ class Failures(unittest.TestCase):
         self.assertIn("could not be started", message)
 
     def test_a_start_limit_is_exact_to_a_second(self):
-        began = time.monotonic()
-        self.assertEqual(self.failed("silent", 10, startupTimeoutSeconds=2)["reason"], "StartTimeout")
-        self.assertLess(time.monotonic() - began, 3.5)
+        def seconds():
+            began = time.monotonic()
+            self.assertEqual(self.failed("silent", 20, startupTimeoutSeconds=2)["reason"], "StartTimeout")
+            return time.monotonic() - began
+
+        took = quickest(3.5, seconds)
+        self.assertTrue(2 <= took < 3.5, took)
 
     def test_a_deleted_session_is_told_on_the_console(self):
         name = self.dev.ready("whiteboard")["name"]
