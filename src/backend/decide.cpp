@@ -95,18 +95,19 @@ class Mind {
   std::optional<Ending> endingNow() {
     if (auto ending = refused()) return ending;
     if (auto ending = nameConflict()) return ending;
-    if (pod_)
-      if (auto ending = endingOf(*pod_)) return ending;
+    if (pod_ && endingOf(*pod_)) return m_.podEnding;
     if (auto ending = podGone()) return ending;
     if (reading_) return std::nullopt;
     if (auto ending = startFailed()) return ending;
     return lifetimeOver();
   }
 
-  /// Only before a pod exists: what runs is not judged anew.
+  /// Only before there is all that it needs: what runs is not judged anew.
   std::optional<Ending> refused() const {
-    if (ourPod_ || !recordedUid(slab_, m_).empty()) return std::nullopt;
-    if (m_.invalid) return failed(reasons::invalidSpec, "Kubernetes refuses what its template asks for: " + *m_.invalid);
+    const bool podMade = ourPod_ || !recordedUid(slab_, m_).empty();
+    if (m_.invalid && (!podMade || lacksService()))
+      return failed(reasons::invalidSpec, "Kubernetes refuses what its template asks for: " + *m_.invalid);
+    if (podMade) return std::nullopt;
     if (auto refusal = validate(slab_, options_.validation)) return failed(refusal->reason, refusal->message);
     return std::nullopt;
   }
@@ -306,7 +307,10 @@ void remember(Memory& memory, const Observed& observed) {
   if (memory.podUid.empty()) memory.podUid = slab.status.podUid.empty() ? pod->meta.uid : slab.status.podUid;
   if (pod->meta.uid != recordedUid(slab, memory)) return;
   memory.podAbsenceConfirmed = false;
-  if (auto ending = endingOf(*pod)) memory.podEnding = std::move(ending);
+  if (auto ending = endingOf(*pod); ending && !(pod->meta.deleting && memory.endedUndeleted)) {
+    memory.podEnding = std::move(ending);
+    memory.endedUndeleted = !pod->meta.deleting;
+  }
   if (!memory.constructedSeen) memory.constructedSeen = observed.now;
   if (!memory.runningSeen && pod->phase == "Running") memory.runningSeen = observed.now;
 }

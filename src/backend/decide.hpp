@@ -46,7 +46,8 @@ struct Memory {
   std::optional<TimePoint> runningSeen;      // pod.phase is Running since
   std::optional<TimePoint> endedSeen;        // terminal since
   std::string podUid;                        // of the first pod of the object that this process made or saw
-  std::optional<Ending> podEnding;           // … and what it last said of its end: it may be gone before it is looked at
+  std::optional<Ending> podEnding;           // … and what it said of its end: it may be gone before it is looked at
+  bool endedUndeleted = false;               // … before it was deleted: then its deletion is not what ended it
   bool podAbsenceConfirmed = false;          // a live read, or the informer, said that the recorded pod is gone
   bool slabIsLive = false;                   // the object was born during this process's watch, or was read live just now (P4)
   int podAttempts = 0;                       // POSTs of the pod

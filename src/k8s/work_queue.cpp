@@ -1,6 +1,7 @@
 // Three sets: waiting (in order), dirty (to be processed, once), processing. A key is in `waiting` when it is dirty and not in processing.
 #include "k8s/work_queue.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <set>
@@ -101,10 +102,10 @@ WorkQueue::~WorkQueue() = default;
 
 void WorkQueue::add(const std::string& key) { impl_->add(key); }
 void WorkQueue::addAfter(const std::string& key, Duration delay) { impl_->addAfter(key, delay); }
-void WorkQueue::addRateLimited(const std::string& key) {
+void WorkQueue::addRateLimited(const std::string& key, Duration atLeast) {
   const BackoffOptions growing{impl_->options.firstBackoff, impl_->options.maxBackoff};
   Backoff& backoff = impl_->backoffs.try_emplace(key, growing).first->second;
-  impl_->addAfter(key, backoff.next(impl_->random));
+  impl_->addAfter(key, std::max(backoff.next(impl_->random), atLeast));
 }
 void WorkQueue::forget(const std::string& key) { impl_->backoffs.erase(key); }
 void WorkQueue::done(const std::string& key) { impl_->done(key); }

@@ -29,8 +29,8 @@ class WorkQueue {
   void add(const std::string& key);
   /// Adds after the delay; of several delayed adds of a key the earliest counts.
   void addAfter(const std::string& key, Duration delay);
-  /// Adds after the key's backoff, which grows with each call until forget().
-  void addRateLimited(const std::string& key);
+  /// Adds after the key's backoff, which grows with each call until forget(), and not before `atLeast`.
+  void addRateLimited(const std::string& key, Duration atLeast = Duration::zero());
   void forget(const std::string& key);
   /// The key's processing is over.
   void done(const std::string& key);

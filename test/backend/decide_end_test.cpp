@@ -71,6 +71,25 @@ TEST_CASE("a time to live counts for every end") {
   CHECK(f.look() == Names{"delete object"});
 }
 
+TEST_CASE("an end that was seen before the pod's deletion is the end, whether the pod is still there or not") {
+  Slab slab = sampleSlab();
+  setReached(slab, State::Ready);
+  PodView pod = runningPod(slab);
+  pod.containers[0].running = false;
+  pod.containers[0].terminated = true;
+  pod.containers[0].exitCode = 137;
+  pod.containers[0].reason = "OOMKilled";
+  const ServiceView service = sampleService(slab);
+  Memory memory;
+  remember(memory, {&slab, &pod, &service, wall(100), at(0s)});  // and the writes of that moment do not get through
+  pod.meta.deleting = true;
+  remember(memory, {&slab, &pod, &service, wall(101), at(1s)});
+  const bool gone = GENERATE(false, true);
+  memory.podAbsenceConfirmed = gone;
+  const Decision decision = decide({&slab, gone ? nullptr : &pod, &service, wall(102), at(2s)}, memory, {});
+  CHECK(std::get<PatchStatus>(decision.actions.at(0)).after.end->reason == "OOMKilled");
+}
+
 TEST_CASE("an object that is being deleted is left to the garbage collector") {
   Ended s(State::Failed, "Error");
   s.slab.meta.deleting = true;

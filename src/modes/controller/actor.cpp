@@ -26,7 +26,7 @@ void Actor::finish(const JobPtr& job, Outcome outcome, const Error* error) {
     context_.log.warn("action failed", {{"action", job->name}, {"object", job->subject.key}, {"error", *error}});
   else
     context_.log.debug("action done", {{"action", job->name}, {"object", job->subject.key}});
-  job->done(outcome);
+  job->done({outcome, error ? error->retryAfter.value_or(Duration::zero()) : Duration::zero()});
 }
 
 void Actor::run(const JobPtr& job, const backend::CreateService&) {
@@ -81,10 +81,7 @@ void Actor::createFailed(const JobPtr& job, const Error& error) {
   backend::Memory& memory = job->subject.track->memory;
   // The answer may be lost though the pod was made, and the session may be over by the next try: that one reads the object first (P4).
   memory.slabIsLive = false;
-  if (error.kind == ErrorKind::Invalid || error.kind == ErrorKind::InvalidArgument) {
-    memory.invalid = error.message;
-    return finish(job, Outcome::Again, &error);
-  }
+  if (error.kind == ErrorKind::Invalid || error.kind == ErrorKind::InvalidArgument) memory.invalid = error.message;
   if (error.kind == ErrorKind::Forbidden && memory.createError != error.message)
     events_.record(reference(*job->subject.slab), "Warning", "CreateRefused", error.message);
   memory.createError = error.message;

@@ -22,6 +22,11 @@ enum class Outcome {
   Again,  // look again at once: something was learned that no informer tells
   Retry,  // look again after a backoff
 };
+/// … and, for Retry, not before the server wants to be asked again (Retry-After).
+struct End {
+  Outcome outcome = Outcome::Wait;
+  Duration notBefore = Duration::zero();
+};
 
 /// The object that an action is for, as it was when it was decided.
 struct Subject {
@@ -33,7 +38,7 @@ struct Subject {
 /// Owner: Controller. Thread: the loop's. All that it refers to outlives it.
 class Actor {
  public:
-  using Done = UniqueFunction<void(Outcome)>;
+  using Done = UniqueFunction<void(End)>;
   Actor(role::Context& context, k8s::Client& client, Views& views, k8s::EventRecorder& events, ControllerMetrics& metrics,
         const Settings& settings)
       : context_(context), client_(client), views_(views), events_(events), metrics_(metrics), settings_(settings) {}

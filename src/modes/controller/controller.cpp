@@ -61,11 +61,11 @@ class Controller final : public role::Role {
     views_.slabs.onChange([this](const std::string& key, const auto& before, const auto& after) {
       const auto state = [](const auto& slab) { return slab ? std::optional(slab->state()) : std::nullopt; };
       metrics_.moved(state(before), state(after));
-      if (!after || (before && before->meta.uid != after->meta.uid)) views_.gonePods.erase(key);
+      if (!after || (before && before->meta.uid != after->meta.uid)) views_.endedPods.erase(key);
       if (worker_) worker_->slabChanged(key, before, after);
     });
     views_.pods.onChange([this](const std::string& key, const auto& before, const auto& after) {
-      if (before && !after && views_.slabs.find(key)) views_.gonePods[key] = before;
+      if (before && views_.slabs.find(key)) keepEnd(key, before, after.get());
       if (worker_) worker_->podChanged(key, after);
     });
     views_.services.onChange([this](const std::string& key, const auto&, const auto&) {
@@ -94,6 +94,12 @@ class Controller final : public role::Role {
   [[nodiscard]] bool ready() const override { return warm() && (!elector_ || elector_->observed()); }
 
  private:
+  /// An end that a pod told before it was deleted is not its deletion's.
+  void keepEnd(const std::string& key, const std::shared_ptr<const PodView>& before, const PodView* after) {
+    const auto kept = views_.endedPods.find(key);
+    if (kept != views_.endedPods.end() && kept->second->meta.uid == before->meta.uid) return;
+    if (!after || (after->meta.deleting && !before->meta.deleting && backend::endingOf(*before))) views_.endedPods[key] = before;
+  }
   [[nodiscard]] bool leads() const { return !elector_ || elector_->leads(); }
   /// Knows what it needs to act.
   [[nodiscard]] bool warm() const { return isSetUp_ && views_.synced(); }

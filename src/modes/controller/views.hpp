@@ -16,9 +16,9 @@ struct Views {
   k8s::Informer<PodView> pods;
   k8s::Informer<ServiceView> services;
 
-  /// By key: pods that are gone while their object is not, as they were last. A follower keeps them too: when a node is drained, its leader
-  /// goes with the sessions, and the next one is to know why they ended.
-  std::map<std::string, std::shared_ptr<const PodView>> gonePods = {};
+  /// By key: pods that are gone, or were deleted when they had ended, while their object is there, as they were when they told of their
+  /// end. A follower keeps them too: when a node is drained, its leader goes with the sessions, and the next one is to know why they ended.
+  std::map<std::string, std::shared_ptr<const PodView>> endedPods = {};
 
   [[nodiscard]] bool synced() const { return slabs.synced() && pods.synced() && services.synced(); }
 };

@@ -49,9 +49,9 @@ std::shared_ptr<Track> Worker::trackOf(const std::string& key, const std::string
     track = std::make_shared<Track>();
     track->uid = uid;
     const auto slab = views_.slabs.find(key);
-    const auto gone = views_.gonePods.find(key);
-    if (slab && slab->meta.uid == uid && gone != views_.gonePods.end())
-      backend::remember(track->memory, observed(*slab, gone->second.get(), nullptr));
+    const auto ended = views_.endedPods.find(key);
+    if (slab && slab->meta.uid == uid && ended != views_.endedPods.end())
+      backend::remember(track->memory, observed(*slab, ended->second.get(), nullptr));
   }
   return track;
 }
@@ -115,8 +115,9 @@ void Worker::act(const Subject& subject, backend::Decision decision) {
   round.left = decision.actions.size();
   if (round.left == 0) return endRound(subject.key);
   for (const backend::Action& action : decision.actions) {
-    actor_.perform(action, subject, round.pending, [this, &round, key = subject.key](Outcome outcome) {
-      round.outcome = std::max(round.outcome, outcome);
+    actor_.perform(action, subject, round.pending, [this, &round, key = subject.key](End end) {
+      round.end.outcome = std::max(round.end.outcome, end.outcome);
+      round.end.notBefore = std::max(round.end.notBefore, end.notBefore);
       // Not from here: the round owns the call whose call-back this is.
       if (--round.left == 0)
         context_.loop.post([this, key, alive = std::weak_ptr<bool>(alive_)] {
@@ -130,13 +131,12 @@ void Worker::endRound(const std::string& key) {
   const auto node = rounds_.extract(key);
   const Round& round = node.mapped();
   queue_.done(key);
-  if (round.outcome == Outcome::Retry) {
-    queue_.addRateLimited(key);
-  } else {
-    queue_.forget(key);
-    if (round.outcome == Outcome::Again) queue_.add(key);
-    if (round.requeueAfter) queue_.addAfter(key, *round.requeueAfter);
+  switch (round.end.outcome) {
+    case Outcome::Retry: queue_.addRateLimited(key, std::min(round.end.notBefore, settings_.maxBackoff)); break;
+    case Outcome::Again: queue_.add(key); break;  // between two tries, as a rule: only what went well ends the backoff
+    case Outcome::Wait: queue_.forget(key);
   }
+  if (round.requeueAfter) queue_.addAfter(key, *round.requeueAfter);
   finishStop();
 }
 

@@ -38,7 +38,7 @@ class Worker {
   struct Round {
     std::vector<Pending> pending;
     std::size_t left = 0;
-    Outcome outcome = Outcome::Wait;
+    End end;  // the worst of them
     std::optional<Duration> requeueAfter;
   };
   std::shared_ptr<Track> trackOf(const std::string& key, const std::string& uid);

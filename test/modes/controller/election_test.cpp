@@ -130,15 +130,18 @@ TEST_CASE("a leader that loses the Lease in the middle of its work leaves one po
 }
 
 TEST_CASE("why a pod ended is known to the next leader, though the pod was gone before it led") {
-  for (const bool evicted : {true, false}) {
-    CAPTURE(evicted);
+  for (const std::string reason : {"Evicted", "PodDeleted", "OOMKilled"}) {
+    CAPTURE(reason);
     Cluster c;
     startTwo(c);
     c.createSlab("spawner-a");
     c.reachState("spawner-a", State::Scheduled);
     c.sayReady("spawner-a");
     c.controllers.erase(c.controllers.begin());  // drained too: with the leader nobody looks for a while
-    if (evicted)
+    if (reason == "OOMKilled")                   // and the pod is deleted later, while its sidecar still runs
+      c.podStatus("spawner-a", Json::parse(R"({"containerStatuses":[{"name":"my-app",)"
+                                           R"("state":{"terminated":{"exitCode":137,"reason":"OOMKilled"}}}]})"));
+    if (reason == "Evicted")
       c.podStatus("spawner-a",
                   Json::parse(R"({"conditions":[{"type":"DisruptionTarget","status":"True","reason":"EvictionByEvictionAPI"}]})"));
     c.ask("DELETE", Cluster::podPath("spawner-a"));
@@ -146,7 +149,7 @@ TEST_CASE("why a pod ended is known to the next leader, though the pod was gone 
         "the pod is gone", [&] { return c.pod("spawner-a").is_null(); }, 5s);
     CHECK(c.state("spawner-a") == State::Ready);
     c.reachState("spawner-a", State::Failed, 30s);
-    CHECK(c.slab("spawner-a")->status.end->reason == (evicted ? "Evicted" : "PodDeleted"));
+    CHECK(c.slab("spawner-a")->status.end->reason == reason);
   }
 }
 

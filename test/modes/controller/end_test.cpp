@@ -144,34 +144,76 @@ TEST_CASE("a deleted object takes everything with it, at any time") {
   CHECK(c.service("spawner-a").is_null());
 }
 
-TEST_CASE("what Kubernetes refuses is told: by quota at the start limit, by validation at once") {
-  Cluster c;
-  int status = 0;
-  c.kube.answer = [&](const WatchedTransport::Asked& asked) {
-    if (asked.method != "POST" || asked.target.find("/pods") == std::string::npos) return std::unique_ptr<TransportResponse>();
+namespace {
+
+/// Has each POST of `kind` ("pods", "services") refused with that status; how many there were.
+std::shared_ptr<int> refuse(Cluster& c, const std::string& kind, int status, const std::string& retryAfter = {}) {
+  const auto posts = std::make_shared<int>(0);
+  c.kube.answer = [=](const WatchedTransport::Asked& asked) {
+    if (asked.method != "POST" || asked.target.find("/" + kind) == std::string::npos) return std::unique_ptr<TransportResponse>();
+    ++*posts;
     auto response = std::make_unique<TransportResponse>();
     response->status = status;
-    response->body = Json{{"kind", "Status"}, {"status", "Failure"}, {"message", "exceeded quota: pods"}, {"code", status}}.dump();
+    if (!retryAfter.empty()) response->headers.emplace_back("retry-after", retryAfter);
+    response->body = Json{{"kind", "Status"}, {"status", "Failure"}, {"message", "exceeded quota: " + kind}, {"code", status}}.dump();
     return response;
   };
+  return posts;
+}
+
+}  // namespace
+
+TEST_CASE("what Kubernetes refuses is told: by quota at the start limit, by validation at once; and it is not asked in a storm") {
+  const auto* const kind = GENERATE("pods", "services");
+  CAPTURE(kind);
+  Cluster c;
   c.startReadyController();
   SECTION("quota") {
-    status = 403;
+    const auto posts = refuse(c, kind, 403);
     c.createSlab("spawner-a", {{"startupTimeoutSeconds", 60}});
     c.loop.runFor(55s);
     CHECK_FALSE(isTerminal(c.state("spawner-a")));
+    CHECK(*posts < 25);
     const auto events = c.events("spawner-a");
     CHECK(std::count(events.begin(), events.end(), "CreateRefused") == 1);
-    c.reachState("spawner-a", State::Failed, 10s);
+    c.reachState("spawner-a", State::Failed, 6s);  // at its limit, however long the wait for the next try is
     CHECK(c.slab("spawner-a")->status.end->reason == "CreateRefused");
   }
   SECTION("validation") {
-    status = 422;
+    const auto posts = refuse(c, kind, 422);
     c.createSlab("spawner-a");
     c.reachState("spawner-a", State::Failed, 5s);
     CHECK(c.slab("spawner-a")->status.end->reason == "InvalidSpec");
+    CHECK(*posts < 3);
   }
   CHECK_THAT(c.slab("spawner-a")->status.end->message, Catch::Contains("exceeded quota"));
+}
+
+TEST_CASE("a Service that was deleted and may not be made again is asked for ever more seldom, and ends nothing") {
+  Cluster c;
+  c.startReadyController();
+  c.createSlab("spawner-a");
+  c.reachState("spawner-a", State::Scheduled);
+  c.sayReady("spawner-a");
+  const auto posts = refuse(c, "services", GENERATE(403, 422));
+  c.ask("DELETE", "/api/v1/namespaces/spawner/services/spawner-a");
+  c.loop.runFor(120s);
+  CHECK(*posts > 3);
+  CHECK(*posts < 25);
+  CHECK(c.state("spawner-a") == State::Ready);
+}
+
+TEST_CASE("an API server that says when to come again is not asked before") {
+  Cluster c;
+  c.startReadyController();
+  const auto posts = refuse(c, "pods", 429, "20");
+  c.createSlab("spawner-a");
+  c.loop.runFor(19s);
+  CHECK(*posts <= 2);  // once more when its Service is told
+  c.loop.runFor(3s);
+  CHECK(*posts <= 3);
+  c.kube.answer = nullptr;
+  c.reachState("spawner-a", State::Scheduled, 31s);
 }
 
 TEST_CASE("refused fields and how to allow them") {
