@@ -9,13 +9,13 @@
 namespace spawner::sweeper {
 
 FactWriter::FactWriter(const Environment& environment, std::string ns, std::string slabName, backend::SweptPod pod, Logger log,
-                       std::function<void()> gone)
+                       Handlers handlers)
     : environment_(environment),
       ns_(std::move(ns)),
       slabName_(std::move(slabName)),
       pod_(std::move(pod)),
       log_(std::move(log)),
-      gone_(std::move(gone)),
+      handlers_(std::move(handlers)),
       backoff_({std::chrono::milliseconds(100), std::chrono::seconds(10), 2.0, 0.2}) {}
 
 void FactWriter::learnFirst() { mustLearn_ = true; }
@@ -40,7 +40,10 @@ void FactWriter::end(State state, EndInfo end) {
   next();
 }
 
-std::optional<TimePoint> FactWriter::toldReady() const { return ready_ && !readyDone_ && !stopped_ ? environment_.loop.now() : toldReady_; }
+std::optional<TimePoint> FactWriter::toldReady() const {
+  const bool toTell = mustLearn_ || (ready_ && !readyDone_);
+  return toTell && !stopped_ ? environment_.loop.now() : toldReady_;
+}
 
 void FactWriter::contact(bool lost, WallTime since, std::string message) {
   contact_ = Lost{lost, since, std::move(message)};
@@ -133,6 +136,7 @@ void FactWriter::takeObject(Result<std::string> object) {
   learn(*slab);
   contactWritten_ = slab->status.contactLost.has_value();
   next();
+  handlers_.learned();
 }
 
 void FactWriter::learn(const Slab& slab) {
@@ -169,7 +173,7 @@ void FactWriter::stop() {
   if (std::exchange(stopped_, true)) return;
   environment_.metrics.objectsGone.add();
   log_.info("the object is gone; the pod is not followed any more");
-  gone_();
+  handlers_.gone();
 }
 
 }  // namespace spawner::sweeper

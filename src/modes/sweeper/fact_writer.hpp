@@ -18,9 +18,14 @@ namespace spawner::sweeper {
 /// nothing.
 class FactWriter {
  public:
-  /// `gone` is called once, when the object is found deleted or re-created: nothing is written any more. It must not destroy the writer.
-  FactWriter(const Environment& environment, std::string ns, std::string slabName, backend::SweptPod pod, Logger log,
-             std::function<void()> gone);
+  /// Called in later turns than what caused them; neither may destroy the writer.
+  struct Handlers {
+    /// Once, when the object is found deleted or re-created: nothing is written any more.
+    std::function<void()> gone;
+    /// The object was read: what toldReady() and over() say may have changed.
+    std::function<void()> learned;
+  };
+  FactWriter(const Environment& environment, std::string ns, std::string slabName, backend::SweptPod pod, Logger log, Handlers handlers);
 
   /// The object may have facts already that are not ours to write again (an earlier sweeper's, the controller's): reads it before the next
   /// write.
@@ -35,7 +40,8 @@ class FactWriter {
   void contact(bool lost, WallTime since, std::string message);
 
   [[nodiscard]] bool readyWanted() const { return ready_.has_value(); }
-  /// When Ready was told by this sweeper: now, while it still is to be told; nothing where another has told it.
+  /// When Ready was told by this sweeper: now, while it still is to be told, or while the object is read for whether it was; nothing where
+  /// another has told it.
   [[nodiscard]] std::optional<TimePoint> toldReady() const;
   [[nodiscard]] bool endWanted() const { return end_.has_value(); }
   /// A terminal state is in the object, ours or another's.
@@ -71,7 +77,7 @@ class FactWriter {
   std::string ns_, slabName_;
   backend::SweptPod pod_;
   Logger log_;
-  std::function<void()> gone_;
+  Handlers handlers_;
 
   std::optional<WallTime> running_, ready_;
   std::optional<End> end_;

@@ -39,7 +39,7 @@ Follower::Follower(const Environment& environment, Target target, bool known)
       commandBackoff_({milliseconds(environment.options.commandSpacingMs), seconds(5), 2.0, 0.2}),
       drainBackoff_({milliseconds(200), seconds(5), 2.0, 0.2}),
       service_(environment.loop, environment.random, environment.probe, log_, [this] { lookAtReady(); }),
-      writer_(environment, target_.ns, target_.slabName, target_.pod, log_, [this] { unfollow(); }),
+      writer_(environment, target_.ns, target_.slabName, target_.pod, log_, {[this] { unfollow(); }, [this] { evaluate(); }}),
       link_(environment, target_.pod.podUid, log_,
             {[this](const SidecarReport& report) { onReport(report); }, [this](const Error& error) { onFailed(error); }}) {
   if (known_) writer_.learnFirst();

@@ -256,43 +256,6 @@ TEST_CASE("a restarted sweeper writes nothing again and sweeps in time", "[sweep
   world.waitFor("a", "swept", 12s);
 }
 
-TEST_CASE("a session that began to listen while no sweeper was there has its grace period from Ready on", "[sweeper]") {
-  World world;
-  SessionOptions session;
-  session.grace = "10";
-  FakeSidecar& sidecar = world.add("a", session);
-  world.loop.runFor(1h);
-  auto role = world.sweeper();
-  world.waitFor("a", "ready", 1s);
-  world.loop.runFor(9s);
-  CHECK_FALSE(sidecar.core->swept());
-  SECTION("nobody comes") {}
-  SECTION("another sweeper takes over, which did not tell Ready: the sidecar's count is what there is") {
-    role.reset();
-    role = world.sweeper();
-  }
-  world.waitFor("a", "swept", 6s);  // a new sweeper knows at the second report
-  CHECK(world.reason("a") == "Idle");
-}
-
-TEST_CASE("while Ready cannot be written, nobody can come, and nothing is swept for being idle", "[sweeper]") {
-  World world;
-  auto role = world.sweeper();
-  SessionOptions session;
-  session.grace = "10";
-  world.kube.fault = [](const TransportRequest& request) {
-    return request.method == "PATCH" ? FakeKube::Fault::LoseRequest : FakeKube::Fault::None;
-  };
-  FakeSidecar& sidecar = world.add("a", session);
-  world.loop.runFor(10min);
-  CHECK_FALSE(sidecar.core->swept());
-  world.kube.fault = nullptr;
-  world.waitFor("a", "ready", 2min);
-  world.loop.runFor(8s);
-  CHECK_FALSE(sidecar.core->swept());
-  world.waitFor("a", "swept", 4s);
-}
-
 TEST_CASE("two sweepers at once are harmless", "[sweeper]") {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     CAPTURE(seed);
