@@ -340,6 +340,9 @@ void Connection::close() {
   const auto self = shared_from_this();
   const auto core = std::move(core_);
   if (phase_ == Phase::Linger) --core->lingering;
+  // Only a reset tells the client of such an answer that something is missing: a FIN is its end.
+  if (phase_ == Phase::Exchange && headSent_ && answerFraming_ == Framing::UntilClose && (!finished_ || unsent() > 0))
+    resetOnClose(socket_.get());
   phase_ = Phase::Closed;
   watch_.cancel();
   socket_.reset();

@@ -190,9 +190,9 @@ bool Connection::tooSlow() {
 /// Closes so that the client cannot take what it got for a whole answer.
 void Connection::breakOff() {
   if (phase_ == Phase::Closed) return;
-  if (answerFraming_ == Framing::UntilClose || !headSent_) {
+  if (!headSent_) {
     resetOnClose(socket_.get());
-  } else if (!blocked_) {
+  } else if (answerFraming_ != Framing::UntilClose && !blocked_) {          // a reset by close() otherwise
     (void)writeSome(socket_.get(), std::string_view(out_).substr(outAt_));  // what was answered so far may go; the end is missing anyway
   }
   peerGone();
