@@ -40,8 +40,9 @@ struct SweepStep {
   std::optional<TimePoint> lookAgain;
 };
 
-/// `readyTold`: when this sweeper itself told the world of Ready, if it did. Nobody could come before: a session that was never used is
-/// idle since then and no longer, whatever its sidecar counts (the sweeper may have been away while the application began to listen).
+/// `readyTold`: when this sweeper itself told the world of Ready, if it did; `now` while it is still to be told. Nobody could come before:
+/// a session that was never used is idle since then and no longer, whatever its sidecar counts (the sweeper may have been away while the
+/// application began to listen).
 SweepStep nextStep(const SessionLimits& limits, const std::optional<SeenReport>& seen, TimePoint now, Duration freshness = reportFreshness,
                    std::optional<TimePoint> readyTold = std::nullopt);
 

@@ -41,8 +41,7 @@ void FactWriter::end(State state, EndInfo end) {
 }
 
 std::optional<TimePoint> FactWriter::toldReady() const {
-  const bool toTell = mustLearn_ || (ready_ && !readyDone_);
-  return toTell && !stopped_ ? environment_.loop.now() : toldReady_;
+  return (mustLearn_ || !readyDone_) && !stopped_ ? environment_.loop.now() : toldReady_;
 }
 
 void FactWriter::contact(bool lost, WallTime since, std::string message) {

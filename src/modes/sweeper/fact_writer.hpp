@@ -40,8 +40,8 @@ class FactWriter {
   void contact(bool lost, WallTime since, std::string message);
 
   [[nodiscard]] bool readyWanted() const { return ready_.has_value(); }
-  /// When Ready was told by this sweeper: now, while it still is to be told, or while the object is read for whether it was; nothing where
-  /// another has told it.
+  /// When Ready was told by this sweeper: now, as long as nobody has told it, wanted or not, or the object is read for whether anybody did;
+  /// nothing where another has told it.
   [[nodiscard]] std::optional<TimePoint> toldReady() const;
   [[nodiscard]] bool endWanted() const { return end_.has_value(); }
   /// A terminal state is in the object, ours or another's.

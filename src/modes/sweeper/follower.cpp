@@ -87,6 +87,7 @@ void Follower::begin() {
 void Follower::onReport(const SidecarReport& report) {
   const bool first = !seen_;
   seen_ = session::SeenReport{report, environment_.loop.now()};
+  if (report.ready && !listensSeen_) listensSeen_ = environment_.loop.now();
   lastFailure_.clear();
   if (contactLost_) {
     log_.info("contact to the sidecar regained");
@@ -149,10 +150,18 @@ bool Follower::mayCommand() const {
   return !gone_ && !target_.deleting && target_.phase != Target::Phase::Over && !writer_.endWanted() && !writer_.over();
 }
 
+/// Nobody comes to what is not told Ready, so it is not idle yet. But where the Service keeps it from being told, that holds only as long
+/// as a start may take: one whose Service never works ends by its sidecar's count (P5).
+std::optional<TimePoint> Follower::unusedSince() const {
+  const bool waitsForService = listensSeen_ && !writer_.readyWanted();
+  if (waitsForService && environment_.loop.now() - *listensSeen_ >= target_.limits.startupTimeout) return std::nullopt;
+  return writer_.toldReady();
+}
+
 void Follower::evaluate() {
   look_.cancel();
   const TimePoint now = environment_.loop.now();
-  const SweepStep step = session::nextStep(target_.limits, seen_, now, seconds(environment_.options.freshSeconds), writer_.toldReady());
+  const SweepStep step = session::nextStep(target_.limits, seen_, now, seconds(environment_.options.freshSeconds), unusedSince());
   switch (step.action) {
     case SweepStep::Action::StateSwept: return stateEnd(State::Swept, step.reason);
     case SweepStep::Action::FailStart:

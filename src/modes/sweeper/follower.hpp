@@ -32,6 +32,8 @@ class Follower {
   void tryService();
   void lookAtReady();
   void stateReady();
+  /// nextStep's readyTold.
+  [[nodiscard]] std::optional<TimePoint> unusedSince() const;
   void evaluate();
   void sendSweep(const session::SweepCommand& command);
   void onAnswer(const session::SweepCommand& command, Result<session::SweepAnswer> answer);
@@ -50,6 +52,7 @@ class Follower {
   std::optional<session::SeenReport> seen_;
   std::optional<TimePoint> runningSeen_;  // the pod's phase, by our clock
   std::optional<WallTime> runningWall_;
+  std::optional<TimePoint> listensSeen_;  // the application, by its sidecar's first word of it
   std::string lastFailure_;
   bool contactLost_ = false;
   bool gone_ = false, drained_ = false;
