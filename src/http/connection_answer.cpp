@@ -259,6 +259,8 @@ void Connection::push(std::initializer_list<std::string_view> pieces) {
   if (inMemory() == 0) {
     if (core_) core_->heads.give(out_);
     outAt_ = 0;
+  } else {
+    dropSent(out_, outAt_);
   }
   for (const std::string_view piece : pieces) {
     const std::size_t drop = std::min(skip, piece.size());

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -40,6 +41,11 @@ void shutdownSending(int fd) { ::shutdown(fd, SHUT_WR); }
 void resetOnClose(int fd) {
   const linger hard{1, 0};
   ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+}
+
+void dropSent(std::string& buffer, std::size_t& at) {
+  constexpr std::size_t many = 64 * 1024;
+  if (at >= many && at >= buffer.size() / 2) buffer.erase(0, std::exchange(at, 0));
 }
 
 Fd openSpare() { return Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }

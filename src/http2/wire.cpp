@@ -29,6 +29,7 @@ bool Wire::flush(Session& session) {
       at_ = 0;
       continue;
     }
+    http::dropSent(out_, at_);
     blocked_ = true;
     progress_ = loop_.now();
   }
