@@ -212,6 +212,8 @@ bool Run::retry() {
   ++owner_.counters_.retries;
   connection_.reset();
   out_ = std::move(*bytes);
+  // An empty body may have ended before now: its end went to the old connection and nothing says it again.
+  if (bodyEnded_ && exchange_->head().framing == http::Framing::Chunked) out_ += http::lastChunk;
   written_ = 0;
   uploadBroken_ = false;
   if (bodyPaused_) {

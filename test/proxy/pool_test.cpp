@@ -44,6 +44,24 @@ TEST_CASE("a GET on a stale kept connection is sent again", "[integration]") {
   CHECK(f.proxy->counters().retries == 1);
 }
 
+TEST_CASE("a request whose chunked body is empty is sent again with its end", "[integration]") {
+  ProxyFixture f;
+  f.start();
+  f.upstream.onBytes = [&](RawPeer& peer) {
+    const bool put = peer.received.starts_with("PUT ");
+    if (!contains(peer.received, put ? "\r\n\r\n0\r\n\r\n" : "\r\n\r\n")) return;
+    if (put && f.upstream.peers.size() == 1) return peer.close();
+    if (!put) peer.received.clear();
+    peer.send(okAnswer);
+  };
+  auto client = f.client();
+  exchange(f, *client, simpleGet, "hello");
+  exchange(f, *client, "PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "hello");
+  CHECK(f.proxy->counters().retries == 1);
+  REQUIRE(f.upstream.peers.size() == 2);
+  CHECK(f.upstream.last().received.ends_with("\r\n\r\n0\r\n\r\n"));
+}
+
 TEST_CASE("a POST is never sent twice", "[integration]") {
   ProxyFixture f;
   f.start();
