@@ -25,7 +25,7 @@ void Run::readAnswer() {
     const IoResult got = readSome(connection_->fd(), std::span(buffer, size));
     switch (got.kind) {
       case IoResult::Kind::WouldBlock: return;
-      case IoResult::Kind::End: return upstreamEnded(true);
+      case IoResult::Kind::End: return upstreamEnded(!reset_);
       case IoResult::Kind::Failed: return upstreamEnded(false);
       case IoResult::Kind::Bytes: break;
     }

@@ -1,5 +1,7 @@
 #include "proxy/run.hpp"
 
+#include <cerrno>
+
 #include "proxy/respond.hpp"
 
 namespace spawner::proxy {
@@ -140,7 +142,7 @@ void Run::sendBody(std::string_view bytes) {
   } else {
     if (out_.empty()) {
       const IoResult put = writeSome(connection_->fd(), bytes);
-      if (put.kind == IoResult::Kind::Failed) return breakUpload();
+      if (put.kind == IoResult::Kind::Failed) return breakUpload(put.errnoValue);
       if (put.kind == IoResult::Kind::Bytes) bytes.remove_prefix(put.bytes);
       if (bytes.empty()) return setDeadline(owner_.options_.stallTimeout);
     }
@@ -170,7 +172,7 @@ void Run::flush() {
   if (phase_ == Phase::Connecting) return;
   if (!out_.empty()) {
     const IoResult put = writeSome(connection_->fd(), out_);
-    if (put.kind == IoResult::Kind::Failed) return breakUpload();
+    if (put.kind == IoResult::Kind::Failed) return breakUpload(put.errnoValue);
     if (put.kind == IoResult::Kind::Bytes) {
       written_ += put.bytes;
       setDeadline(owner_.options_.stallTimeout);
@@ -193,8 +195,11 @@ void Run::flush() {
 }
 
 /// The upstream's side takes nothing more. It may have answered before (413, 401): what it said is still to be read.
-void Run::breakUpload() {
+/// A write that hears of a reset takes that error from the socket, and the next read finds an end that looks like FIN: so it is kept here.
+/// EPIPE alone is no reset: it also comes where the upstream has ended its side in order and no longer wants the upload.
+void Run::breakUpload(int errnoValue) {
   uploadBroken_ = true;
+  if (errnoValue != EPIPE) reset_ = true;
   std::string().swap(out_);
   if (bodyStarted_ && !bodyEnded_ && !bodyPaused_) {
     bodyPaused_ = true;
@@ -215,7 +220,7 @@ bool Run::retry() {
   // An empty body may have ended before now: its end went to the old connection and nothing says it again.
   if (bodyEnded_ && exchange_->head().framing == http::Framing::Chunked) out_ += http::lastChunk;
   written_ = 0;
-  uploadBroken_ = false;
+  uploadBroken_ = reset_ = false;
   if (bodyPaused_) {
     bodyPaused_ = false;
     exchange_->resumeBody();

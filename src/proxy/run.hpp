@@ -43,7 +43,7 @@ class Run final : public std::enable_shared_from_this<Run>, private UpstreamConn
   void flushBody();
   void endBody();
   void flush();
-  void breakUpload();
+  void breakUpload(int errnoValue);
   [[nodiscard]] bool retry();
   void updateInterest();
   void setDeadline(Duration limit);
@@ -80,6 +80,7 @@ class Run final : public std::enable_shared_from_this<Run>, private UpstreamConn
   bool bodyEnded_ = false;
   bool bodyPaused_ = false;
   bool uploadBroken_ = false;  // the upstream takes no more; its answer may still come
+  bool reset_ = false;         // a write has heard that the connection is broken: its end is no clean one
 
   http::ResponseHeadParser parser_;
   http::BodyDecoder decoder_;

@@ -88,3 +88,25 @@ TEST_CASE("chunks of all sizes keep their order, with pauses between and an upst
   upstream.send(okAnswer);
   f.waitText(*client, "hello");
 }
+
+TEST_CASE("an until-close answer that is reset while an upload waits is broken off", "[integration]") {
+  ProxyFixture f;
+  f.start();
+  f.upstream.onConnection = [](RawPeer& peer) { peer.pauseReading(true); };
+  auto client = f.client();
+  client->send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000000\r\n\r\n" + std::string(32 * 1024 * 1024, 'x'));
+  f.wait("a connection", [&] { return !f.upstream.peers.empty(); });
+  f.upstream.last().send("HTTP/1.1 200 OK\r\n\r\npart");
+  f.waitText(*client, "part");
+  // Until the kernel's buffers are full: the proxy then waits to write, and its write is the first to hear of the reset.
+  std::uint64_t before = 0;
+  do {
+    before = f.proxy->counters().bytesToUpstream;
+    turns(f.loop, 20);
+  } while (f.proxy->counters().bytesToUpstream != before);
+  REQUIRE(client->unsent() > 0);
+  f.upstream.last().reset();
+  f.wait("the client's connection to end", [&] { return client->over(); });
+  CHECK_FALSE(contains(client->received, "\r\n0\r\n\r\n"));
+  CHECK(f.proxy->counters().brokenAnswers == 1);
+}
