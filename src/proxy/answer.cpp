@@ -127,7 +127,8 @@ bool Run::passBody() {
 /// Back-pressure: while the client has not taken what it got, nothing more is read. (A little that is not sent yet means nothing: the front
 /// gathers small pieces.) So at most a buffer and a half of an answer is held.
 void Run::pauseReading(std::size_t mayWait) {
-  if (readPaused_ || exchange_->unsent() <= mayWait) return;
+  untaken_ = exchange_->unsent();
+  if (readPaused_ || untaken_ <= mayWait) return;
   readPaused_ = true;
   if (drainHooked_) return;
   drainHooked_ = true;
@@ -138,6 +139,13 @@ void Run::pauseReading(std::size_t mayWait) {
     if (self->phase_ == Phase::Body) self->setDeadline(self->owner_.options_.stallTimeout);
     self->updateInterest();
   });
+}
+
+/// Nobody calls back for a part of what waits, and up to 1 MiB does in a pipe: a client that took some of it has not stalled.
+void Run::noteTaken() {
+  const std::size_t unsent = exchange_->unsent();
+  if (unsent < untaken_) setDeadline(owner_.options_.stallTimeout);
+  untaken_ = unsent;
 }
 
 /// The upstream's connection ended; clean: by FIN.

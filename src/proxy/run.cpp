@@ -236,6 +236,7 @@ void Run::updateInterest() {
 void Run::setDeadline(Duration limit) { deadline_ = limit > Duration::zero() ? owner_.loop_.now() + limit : TimePoint::max(); }
 
 void Run::checkDeadline(TimePoint now) {
+  if (phase_ == Phase::Body) noteTaken();
   if (deadline_ > now || phase_ == Phase::Ended) return;
   const std::string upstream = target_.address.toString();
   switch (phase_) {

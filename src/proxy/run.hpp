@@ -57,6 +57,7 @@ class Run final : public std::enable_shared_from_this<Run>, private UpstreamConn
   void takeBody(std::string_view& bytes);
   [[nodiscard]] bool passBody();
   void pauseReading(std::size_t mayWait);
+  void noteTaken();
   void upstreamEnded(bool clean);
   void complete(std::size_t extraBytes);
 
@@ -89,6 +90,7 @@ class Run final : public std::enable_shared_from_this<Run>, private UpstreamConn
   std::size_t interim_ = 0;              // answers of 1xx so far
   bool readPaused_ = false;
   bool drainHooked_ = false;
+  std::size_t untaken_ = 0;  // of the answer, when last looked at: unsent()
 };
 
 }  // namespace spawner::proxy

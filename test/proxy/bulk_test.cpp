@@ -5,9 +5,11 @@
 
 #include "base/crypto.hpp"
 #include "proxy/proxy_fixture.hpp"
+#include "support/temp_dir.hpp"
 
 using namespace spawner;
 using namespace spawner::test;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -249,4 +251,45 @@ TEST_CASE("bytes behind the end of a large body reach nobody", "[integration]") 
     CHECK(client->received.ends_with("xxxx"));
     CHECK(connections == i);  // none was pooled
   }
+}
+
+TEST_CASE("a client that takes a large body slowly is no stalled one; one that takes nothing is", "[integration]") {
+  const std::size_t pipes = GENERATE(0U, 64U);
+  const bool reads = GENERATE(true, false);
+  CAPTURE(pipes, reads);
+  const IgnoresSigpipe ignores;
+  const TempDir folder;
+  ProxyFixture f;
+  f.options.stallTimeout = 300ms;
+  f.under = &f.driven;
+  f.start({.maxPipes = pipes});
+  // A unix socket holds little, so that what the client takes is soon seen on the other side.
+  const auto address = SocketAddress::parse("unix:" + (folder.path() / "socket").string());
+  REQUIRE(address);
+  REQUIRE(f.front->listen(*address).ok());
+  auto socket = connectTo(*address);
+  REQUIRE(socket.ok());
+  constexpr std::size_t length = 8'000'000;
+  f.answerAll("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n" + std::string(length, 's'));
+  RawPeer client(f.loop, std::move(*socket));
+  // One read, of up to 64 KiB, for each 50 ms.
+  client.onBytes = [](RawPeer& peer, std::string_view) { peer.pauseReading(true); };
+  client.send(simpleGet);
+  f.wait("the head", [&] { return client.total > 0; });
+  const Duration took = f.driven.advanceUntil("an end", 50ms, 60s, [&] {
+    if (reads) client.pauseReading(false);
+    turns(f.loop);
+    return f.tokens == 0;
+  });
+  CHECK((f.proxy->counters().bodiesStalled == 0) == reads);
+  CHECK(f.proxy->counters().brokenAnswers == (reads ? 0 : 1));
+  if (!reads) {
+    CHECK(took >= 300ms);
+    CHECK(took <= 400ms);
+    return;
+  }
+  CHECK(took > 3s);
+  client.onBytes = nullptr;
+  client.pauseReading(false);
+  f.wait("the body", [&] { return client.received.size() >= client.received.find("\r\n\r\n") + 4 + length; });
 }
