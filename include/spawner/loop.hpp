@@ -72,8 +72,8 @@ class Loop {
   [[nodiscard]] virtual WallTime wallNow() const = 0;
   /// Runs the task once, not earlier than after the delay (coarse: up to 1 ms late by design). A delay <= 0 means the next turn.
   virtual Timer after(Duration delay, Task task) = 0;
-  /// Runs the task when the call-back that posts it is over: after the events of this turn, or in the next one when they are over. In order
-  /// of posting (SimLoop shuffles).
+  /// Runs the task when the call-back that posts it is over: before the next event, behind all events of this turn, or in the next turn. In
+  /// order of posting (SimLoop shuffles).
   virtual void post(Task task) = 0;
   /// Readiness of a non-blocking descriptor, level-triggered if the interest does not say edge. The call-back may cancel its own watch.
   /// SimLoop has no descriptors (it terminates).

@@ -15,7 +15,7 @@ class BusyPoll {
  public:
   static constexpr unsigned mostSkipped = 255;
   /// More events than this in the turn before: others keep the loop awake, and looking at once makes small turns of large ones.
-  static constexpr int mostEvents = 1;
+  static constexpr int mostEvents = 4;
 
   /// The next wait may be short: worth looking for so long. The longest that is asked for in a turn counts.
   void ask(Duration limit) { asked_ = std::max(asked_, limit); }

@@ -26,6 +26,8 @@ namespace {
 /// Bounds of one turn, so that descriptors, tasks and timers each get their share however many of the others are due.
 constexpr int maxEventsPerTurn = 256;
 constexpr int maxTimersPerTurn = 1024;
+/// In a turn of so few events, what each one posted runs before the next one (docs/decisions/0067).
+constexpr int fewEvents = 8;
 constexpr std::uint64_t wakeId = UINT64_MAX;
 constexpr std::uint64_t timerId = wakeId - 1;
 
@@ -61,7 +63,7 @@ struct Reactor::Impl {
   TimerHeap timers;
   std::uint64_t nextTimer = 0;  // the heap's tie: equal times run in the order of asking
   std::vector<Task> posted;
-  std::vector<Task> batch;  // the tasks of the present turn; kept for its memory
+  std::vector<Task> batch;  // the tasks under way; kept for its memory
   std::array<epoll_event, maxEventsPerTurn> events{};
   TimePoint now = readClock();
   BusyPoll busyPoll;
@@ -112,7 +114,6 @@ void Reactor::Impl::turn(Duration longest) {
   try {
     // Bytes before timers: after a stall, data that came in time is seen before the deadline that waited for it.
     runEvents(count);
-    batch.swap(posted);
     runPosted();
     runTimers(firstOfThisTurn);
   } catch (const std::exception& error) { die(std::string("an exception escaped a call-back of the loop: ") + error.what()); } catch (...) {
@@ -146,6 +147,7 @@ void Reactor::Impl::runEvents(int count) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
     if (event.data.u64 < timerId) {
       watches.dispatch(event.data.u64, event.events);
+      if (count <= fewEvents && i + 1 < count) runPosted();  // of the last one: turn()
       continue;
     }
     if (event.data.u64 == timerId) {
@@ -157,7 +159,9 @@ void Reactor::Impl::runEvents(int count) {
   }
 }
 
+/// Those that are there; what they post themselves is for the next time.
 void Reactor::Impl::runPosted() {
+  batch.swap(posted);
   for (Task& slot : batch) {
     Task task = std::move(slot);
     task();

@@ -9,9 +9,10 @@
 
 namespace spawner {
 
-/// One turn: events of descriptors (a bounded number), then the tasks posted before or by these, then the timers due (a bounded number). An
-/// empty interest is not watched at all: no hangup is reported for it. A call-back must not run the loop; an exception out of one ends
-/// the process. Thread: run() and all members on one thread; wake() from any thread or signal handler.
+/// One turn: events of descriptors (a bounded number), the tasks posted before or by these, then the timers due (a bounded number). Tasks
+/// run behind all events, so that what they send goes out in a row; of few events, behind each (docs/decisions/0062, 0067). An empty
+/// interest is not watched at all: no hangup is reported for it. A call-back must not run the loop; an exception out of one ends the
+/// process. Thread: run() and all members on one thread; wake() from any thread or signal handler.
 class Reactor final : public Loop {
  public:
   Reactor();
