@@ -1,17 +1,18 @@
 // YAML to JSON.
 #include "base/yaml.hpp"
 
-#include <yaml-cpp/yaml.h>
-
 #include <algorithm>
 #include <unordered_set>
 
 #include "base/text.hpp"
 #include "base/yaml_scalar.hpp"
+#include "base/yaml_tree.hpp"
 
 namespace spawner {
 namespace {
 
+using yaml::errorAt;
+using yaml::Node;
 using yaml::ScalarKind;
 
 constexpr std::size_t maxInput = 4u << 20;
@@ -19,41 +20,37 @@ constexpr std::size_t maxInput = 4u << 20;
 constexpr std::size_t maxOutput = 16u << 20;
 /// The same against merges of merges, which need not write anything.
 constexpr std::size_t maxMergedMembers = 100000;
-constexpr int maxDepth = 64;
-
-Error errorAt(const YAML::Mark& mark, std::string_view what) {
-  std::string message = "YAML: ";
-  if (!mark.is_null()) message += "line " + std::to_string(mark.line + 1) + ", column " + std::to_string(mark.column + 1) + ": ";
-  return Error{ErrorKind::InvalidArgument, message.append(what), std::nullopt};
-}
+constexpr std::size_t maxNodes = 500000;
+constexpr std::size_t maxDepth = 64;
 
 /// Writes one document as JSON. Stops at the first error.
 class Writer {
  public:
-  Result<std::string> write(const YAML::Node& document) {
-    if (Result<void> written = node(document, 0); !written) return written.error();
+  explicit Writer(const yaml::Tree& tree) : tree_(tree) {}
+  Result<std::string> write() {
+    if (Result<void> written = node(tree_.at(0), 0); !written) return written.error();
     return std::move(out_);
   }
 
  private:
-  using Members = std::vector<std::pair<std::string, YAML::Node>>;
+  using Members = std::vector<std::pair<std::string, const Node*>>;
 
-  Result<void> node(const YAML::Node& value, int depth) {
-    if (depth > maxDepth) return errorAt(value.Mark(), "nested deeper than " + std::to_string(maxDepth));
-    if (out_.size() > maxOutput) return errorAt(value.Mark(), "larger than 16 MiB with its aliases expanded");
-    switch (value.Type()) {
-      case YAML::NodeType::Scalar: return scalar(value);
-      case YAML::NodeType::Sequence: return sequence(value, depth);
-      case YAML::NodeType::Map: return map(value, depth);
-      default: out_ += "null"; return {};
+  Result<void> node(const Node& value, std::size_t depth) {
+    if (depth > maxDepth) return errorAt(value.place, "nested deeper than " + std::to_string(maxDepth));
+    if (out_.size() > maxOutput) return errorAt(value.place, "larger than 16 MiB with its aliases expanded");
+    switch (value.kind) {
+      case Node::Kind::Scalar: return scalar(value);
+      case Node::Kind::Sequence: return sequence(value, depth);
+      case Node::Kind::Map: return map(value, depth);
     }
+    return {};
   }
 
-  Result<void> scalar(const YAML::Node& value) {
+  Result<void> scalar(const Node& value) {
     static constexpr std::string_view core = "tag:yaml.org,2002:";
-    const std::string& text = value.Scalar();
-    std::string_view tag = value.Tag();  // "?" plain, "!" quoted, else as written
-    if (tag == "!" || tag == "tag:yaml.org,2002:str") {
+    const std::string& text = value.text;
+    std::string_view tag = value.tag;
+    if (tag == "!" || tag == "tag:yaml.org,2002:str" || (tag.empty() && !value.plain)) {
       string(text);
       return {};
     }
@@ -62,36 +59,36 @@ class Writer {
       tag.remove_prefix(core.size());
       const bool fits = (tag == "null" && kind == ScalarKind::Null) || (tag == "bool" && kind == ScalarKind::Bool) ||
                         ((tag == "int" || tag == "float") && kind == ScalarKind::Number);
-      if (!fits) return errorAt(value.Mark(), "\"" + text + "\" is not what its tag says, or the tag is not supported");
-    } else if (!tag.empty() && tag != "?") {
-      return errorAt(value.Mark(), "the tag " + std::string(tag) + " is not supported");
+      if (!fits) return errorAt(value.place, "\"" + text + "\" is not what its tag says, or the tag is not supported");
+    } else if (!tag.empty()) {
+      return errorAt(value.place, "the tag " + std::string(tag) + " is not supported");
     }
     switch (kind) {
       case ScalarKind::Null: out_ += "null"; break;
       case ScalarKind::Bool: out_ += toLower(text); break;
       case ScalarKind::String: string(text); break;
-      case ScalarKind::NotFinite: return errorAt(value.Mark(), text + " cannot be written as JSON");
+      case ScalarKind::NotFinite: return errorAt(value.place, text + " cannot be written as JSON");
       case ScalarKind::Number: {
         const std::optional<std::string> number = yaml::jsonNumber(text);
-        if (!number) return errorAt(value.Mark(), text + " does not fit into 64 bits");
+        if (!number) return errorAt(value.place, text + " does not fit into 64 bits");
         out_ += *number;
       }
     }
     return {};
   }
 
-  Result<void> sequence(const YAML::Node& value, int depth) {
+  Result<void> sequence(const Node& value, std::size_t depth) {
     out_ += '[';
     bool first = true;
-    for (const YAML::Node& item : value) {
+    for (const std::size_t item : value.children) {
       if (!std::exchange(first, false)) out_ += ',';
-      if (Result<void> written = node(item, depth + 1); !written) return written;
+      if (Result<void> written = node(tree_[item], depth + 1); !written) return written;
     }
     out_ += ']';
     return {};
   }
 
-  Result<void> map(const YAML::Node& value, int depth) {
+  Result<void> map(const Node& value, std::size_t depth) {
     Members members;
     if (Result<void> collected = collect(value, members, depth); !collected) return collected;
     out_ += '{';
@@ -100,7 +97,7 @@ class Writer {
       if (!std::exchange(first, false)) out_ += ',';
       string(key);
       out_ += ':';
-      if (Result<void> written = node(member, depth + 1); !written) return written;
+      if (Result<void> written = node(*member, depth + 1); !written) return written;
     }
     out_ += '}';
     return {};
@@ -108,31 +105,35 @@ class Writer {
 
   /// The map's own members, then those that "<<" merges in and that are not there yet; of several merged maps the first one wins
   /// (https://yaml.org/type/merge.html).
-  Result<void> collect(const YAML::Node& value, Members& members, int depth) {
-    if (depth > maxDepth) return errorAt(value.Mark(), "merged deeper than " + std::to_string(maxDepth));
+  Result<void> collect(const Node& value, Members& members, std::size_t depth) {
+    if (depth > maxDepth) return errorAt(value.place, "merged deeper than " + std::to_string(maxDepth));
     std::unordered_set<std::string> known;
     for (const auto& [key, member] : members) known.insert(key);
     const std::unordered_set<std::string> before = known;
-    std::vector<YAML::Node> merged;
-    for (const auto& entry : value) {
-      if (!entry.first.IsScalar()) return errorAt(entry.first.Mark(), "a key that is not a string");
-      const std::string& key = entry.first.Scalar();
-      if (key == "<<" && entry.first.Tag() == "?") {
-        merged.push_back(entry.second);
+    std::vector<const Node*> merged;
+    for (std::size_t i = 0; i + 1 < value.children.size(); i += 2) {
+      const Node& key = tree_[value.children[i]];
+      const Node& member = tree_[value.children[i + 1]];
+      if (key.kind != Node::Kind::Scalar) return errorAt(key.place, "a key that is not a string");
+      if (key.text == "<<" && key.plain && key.tag.empty()) {
+        merged.push_back(&member);
         continue;
       }
-      if (before.count(key) > 0) continue;
-      if (!known.insert(key).second) return errorAt(entry.first.Mark(), "the key \"" + key + "\" is there twice");
-      members.emplace_back(key, entry.second);
+      if (before.count(key.text) > 0) continue;
+      if (!known.insert(key.text).second) return errorAt(key.place, "the key \"" + key.text + "\" is there twice");
+      members.emplace_back(key.text, &member);
     }
-    for (const YAML::Node& source : merged) {
-      const std::vector<YAML::Node> maps =
-          source.IsSequence() ? std::vector<YAML::Node>(source.begin(), source.end()) : std::vector{source};
-      for (const YAML::Node& map : maps) {
-        if (!map.IsMap()) return errorAt(map.Mark(), "\"<<\" merges maps only");
-        mergedMembers_ += 1 + members.size() + map.size();
-        if (mergedMembers_ > maxMergedMembers) return errorAt(map.Mark(), "too many merges");
-        if (Result<void> collected = collect(map, members, depth + 1); !collected) return collected;
+    for (const Node* source : merged) {
+      std::vector<const Node*> maps;
+      if (source->kind != Node::Kind::Sequence)
+        maps.push_back(source);
+      else
+        for (const std::size_t item : source->children) maps.push_back(&tree_[item]);
+      for (const Node* map : maps) {
+        if (map->kind != Node::Kind::Map) return errorAt(map->place, "\"<<\" merges maps only");
+        mergedMembers_ += 1 + members.size() + map->children.size() / 2;
+        if (mergedMembers_ > maxMergedMembers) return errorAt(map->place, "too many merges");
+        if (Result<void> collected = collect(*map, members, depth + 1); !collected) return collected;
       }
     }
     return {};
@@ -140,6 +141,7 @@ class Writer {
 
   void string(std::string_view text) { out_.append("\"").append(jsonEscape(text)).append("\""); }
 
+  const yaml::Tree& tree_;
   std::string out_;
   std::size_t mergedMembers_ = 0;
 };
@@ -147,18 +149,16 @@ class Writer {
 }  // namespace
 
 Result<std::vector<std::string>> yamlToJson(std::string_view text) {
-  if (text.size() > maxInput) return errorAt(YAML::Mark::null_mark(), "larger than 4 MiB");
-  try {
-    std::vector<std::string> documents;
-    for (const YAML::Node& document : YAML::LoadAll(std::string(text))) {
-      Result<std::string> json = Writer().write(document);
-      if (!json) return json.error();
-      documents.push_back(std::move(json).value());
-    }
-    return documents;
-  } catch (const YAML::Exception& error) { return errorAt(error.mark, error.msg); } catch (const std::exception& error) {
-    return errorAt(YAML::Mark::null_mark(), error.what());
+  if (text.size() > maxInput) return Error{ErrorKind::InvalidArgument, "YAML: larger than 4 MiB", std::nullopt};
+  const Result<std::vector<yaml::Tree>> trees = yaml::readTrees(text, maxDepth, maxNodes);
+  if (!trees) return trees.error();
+  std::vector<std::string> documents;
+  for (const yaml::Tree& tree : *trees) {
+    Result<std::string> json = Writer(tree).write();
+    if (!json) return json.error();
+    documents.push_back(std::move(json).value());
   }
+  return documents;
 }
 
 }  // namespace spawner

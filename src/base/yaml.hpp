@@ -1,5 +1,5 @@
 #pragma once
-// The door to yaml-cpp: YAML in, JSON text out, and the other way for what print-crd and the like write.
+// The door to libyaml: YAML in, JSON text out, and the other way for what print-crd and the like write.
 
 #include <string>
 #include <string_view>

@@ -129,4 +129,14 @@ TEST_CASE("yaml: documents that blow up by their aliases are refused") {
   CHECK(contains(refusal(empties).message, "too many merges"));
 }
 
+TEST_CASE("yaml: what is hardly YAML ends, too") {
+  for (const char* text :
+       {",: &x \n", ",: \n", "&x", "*x", "- ]", "}", "%YAML 9.9\n---\n", "---\n---", "\xff\xfe", "? ? ?", "- - -", "a\0b"}) {
+    INFO(text);
+    (void)yamlToJson(text);
+  }
+  refusal(std::string("a: \0b", 5));
+  CHECK(contains(refusal("a: \"\xff\"").message, "line 1"));
+}
+
 TEST_CASE("yaml: an anchor inside itself is refused") { refusal("a: &x [1, *x]\n"); }
