@@ -182,6 +182,8 @@ Result<SpawnRequest> parseSpawnRequest(std::string_view body, std::uint32_t defa
     return read(json, defaultGraceSeconds);
   } catch (const Json::parse_error& error) {
     return Error{ErrorKind::InvalidArgument, fmt::format("the body is not JSON: wrong at byte {}", error.byte), std::nullopt};
+  } catch (const Json::out_of_range&) {  // sound JSON, but 1e999 or hundreds of digits
+    return Error{ErrorKind::InvalidArgument, "a number in the body is too large: no double holds it", std::nullopt};
   }
 }
 

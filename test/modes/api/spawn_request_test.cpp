@@ -105,6 +105,16 @@ TEST_CASE("spawn request: what is no JSON object is refused as such, and never e
   for (const std::string& body : {std::string(), std::string("{"), std::string("[]"), std::string("null"), std::string("\"image\""),
                                   std::string("{\"image\":\"\xff\"}"), deep, std::string("{\"image\":\"x\"} x"), std::string(200'000, '[')})
     CHECK(refusalOf(body).kind == ErrorKind::InvalidArgument);
+
+  const std::string digits(400, '9');
+  for (const std::string& body :
+       {std::string(R"({"image":"x","z":1e999})"), std::string(R"({"image":"x","z":-1e999})"), R"({"image":"x","port":)" + digits + "}",
+        R"({"image":)" + digits + "}", R"({"image":"x","y":[{"z":[)" + digits + "]}]}",
+        std::string(R"({"image":"x","resources":{"limits":{"cpu":1e999}}})"), std::string("1e999")}) {
+    const Error refusal = refusalOf(body);
+    CHECK(refusal.kind == ErrorKind::InvalidArgument);
+    CHECK(refusal.message == "a number in the body is too large: no double holds it");
+  }
 }
 
 TEST_CASE("spawn request: unknown fields are named, not refused") {
