@@ -27,7 +27,6 @@ constexpr Guarded podFields[] = {
     {"serviceAccount", "it would run with another identity"},
     {"automountServiceAccountToken", "it would hold a credential for the cluster"},
     {"hostPID", "it would see the processes of its node"},
-    {"hostIPC", "it would share memory with its node"},
     {"shareProcessNamespace", "it could end or read its own sidecar"},
     {"nodeName", "it would pass by the scheduler"},
     {"priorityClassName", "it could push other sessions off their nodes"},
@@ -87,6 +86,10 @@ class Checker {
     if (at(spec_, "hostNetwork") == true)
       return Refusal{std::string(reasons::fieldNotAllowed),
                      "spec.template.hostNetwork is refused: sessions on one node would fight for the sidecar's ports. Remove it."};
+    if (at(spec_, "hostIPC") == true)
+      return Refusal{std::string(reasons::fieldNotAllowed),
+                     "spec.template.hostIPC is refused: sessions on one node would fight for the sidecar's session file in /dev/shm. "
+                     "Remove it."};
     checkPodFields();
     checkVolumes();
     for (const char* list : {"containers", "initContainers"}) {

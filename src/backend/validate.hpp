@@ -11,7 +11,7 @@
 namespace spawner::backend {
 
 struct ValidationOptions {
-  /// Pod and container fields that are refused unless named here: "serviceAccountName", "hostNetwork", "privileged", … "*": all.
+  /// Pod and container fields that are refused unless named here: "serviceAccountName", "hostPID", "privileged", … "*": all.
   std::vector<std::string> allowedPodFields;
 };
 

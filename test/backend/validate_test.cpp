@@ -100,7 +100,6 @@ TEST_CASE("fields that reach beyond the pod are refused unless they are named") 
       {R"(,"serviceAccount":"admin")", "", "serviceAccount"},
       {R"(,"automountServiceAccountToken":true)", "", "automountServiceAccountToken"},
       {R"(,"hostPID":true)", "", "hostPID"},
-      {R"(,"hostIPC":true)", "", "hostIPC"},
       {R"(,"shareProcessNamespace":true)", "", "shareProcessNamespace"},
       {R"(,"nodeName":"n")", "", "nodeName"},
       {R"(,"priorityClassName":"system-node-critical")", "", "priorityClassName"},
@@ -124,6 +123,14 @@ TEST_CASE("fields that reach beyond the pod are refused unless they are named") 
   CHECK_FALSE(validate(slab, {{field}}));
   CHECK_FALSE(validate(slab, {{"*"}}));
   CHECK(validate(slab, {{"something"}}));
+}
+
+TEST_CASE("the node's shared memory is refused always") {
+  const auto refusal = validate(withTemplate(R"(,"hostIPC":true)"), {{"*", "hostIPC"}});
+  REQUIRE(refusal);
+  CHECK(refusal->reason == reasons::fieldNotAllowed);
+  CHECK_THAT(refusal->message, Catch::Contains("session file"));
+  CHECK_FALSE(validate(withTemplate(R"(,"hostIPC":false)"), {}));
 }
 
 TEST_CASE("the node's network is refused always") { CHECK(validate(withTemplate(R"(,"hostNetwork":true)"), {{"*", "hostNetwork"}})); }
