@@ -36,11 +36,11 @@ std::optional<http::Response> headRefusal(const http::RequestHead& head) {
   return std::nullopt;
 }
 
-http::Response spawnProblem(const Error& error) {
+http::Response spawnProblem(const Error& error, bool mayBeMade) {
   const std::string what = "the session could not be made";
   if (error.kind == ErrorKind::NotFound)
     return http::problem(500, "NotInstalled", what + ": Kubernetes does not know the namespace or the SessionLivedBackend resource");
-  if (error.kind == ErrorKind::Timeout || error.kind == ErrorKind::Disconnected)
+  if (mayBeMade)
     return kubeProblem(error,
                        "it is not known whether the session was made (a repeat with the same Idempotency-Key never makes a second one)");
   return kubeProblem(error, what);
@@ -72,14 +72,14 @@ void ApiImpl::spawn(CallPtr call, const Parameters&) {
 
   const TimePoint begun = context.loop.now();
   const std::uint64_t id = waiting.add(std::move(call));
-  auto done = [this, id, begun, unknown = std::move(request->unknownFields)](Result<Slab> slab) {
+  auto done = [this, id, begun, unknown = std::move(request->unknownFields)](Result<Slab> slab, bool mayBeMade) {
     spawnSeconds.observe(std::chrono::duration<double>(context.loop.now() - begun).count());
     (slab ? spawned : spawnFailed).add();
     const std::string name = slab ? sessions.nameOf(slab->meta).value_or(slab->meta.name) : "";
     CallPtr waited = waiting.take(id);
     if (!slab) {
       context.log.warn("spawn failed", {{"error", slab.error()}});
-      if (waited) waited->respond(spawnProblem(slab.error()));
+      if (waited) waited->respond(spawnProblem(slab.error(), mayBeMade));
       return;
     }
     if (waited) {

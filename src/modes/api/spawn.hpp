@@ -1,6 +1,6 @@
 #pragma once
 // spawnSlab: creates one SessionLivedBackend, once, whatever answers get lost. The same POST (same name, same spawn-id) is repeated until
-// an answer comes; "it exists" with our spawn-id is success.
+// an answer comes; an object with our spawn-id is success, whatever the last answer was.
 
 #include <string>
 
@@ -22,10 +22,12 @@ struct SpawnPlan {
   BackoffOptions backoff{std::chrono::milliseconds(100), std::chrono::seconds(2), 2.0, 0.2};
 };
 
-/// Done gets the object. Errors: Conflict (the key was used with another body, or the name belongs to somebody else); Invalid, Forbidden, …
-/// as Kubernetes said; a retriable kind when the time was up: then it is not known whether the session was made. Destroying the Pending
-/// stops repeating; what was sent may still be done.
-Pending spawnSlab(Loop& loop, k8s::Client& client, Random& random, SpawnPlan plan, UniqueFunction<void(Result<Slab>)> done);
+/// Gets the object, or an error and whether the session may have been made nevertheless.
+using SpawnDone = UniqueFunction<void(Result<Slab> slab, bool mayBeMade)>;
+
+/// Errors: Conflict (the key was used with another body, or the name belongs to somebody else); Invalid, Forbidden, … as Kubernetes said; a
+/// retriable kind when the time was up. Destroying the Pending stops repeating; what was sent may still be done.
+Pending spawnSlab(Loop& loop, k8s::Client& client, Random& random, SpawnPlan plan, SpawnDone done);
 
 /// prefix + 12 of [a-z0-9]: a name is a capability, so it must not be guessable (62 bits).
 std::string randomName(std::string_view prefix, Random& random);

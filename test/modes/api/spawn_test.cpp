@@ -9,6 +9,29 @@
 using namespace spawner;
 using namespace spawner::test;
 
+namespace {
+
+TransportResponse quotaRefusal() {
+  const Json status = {{"kind", "Status"},
+                       {"status", "Failure"},
+                       {"reason", "Forbidden"},
+                       {"message", "forbidden: exceeded quota: sessions"},
+                       {"code", 403}};
+  return {403, {{"content-type", "application/json"}}, status.dump()};
+}
+
+http::Headers keyed(const std::string& key) {
+  http::Headers headers = ApiFixture::json();
+  headers.add("Idempotency-Key", key);
+  return headers;
+}
+
+bool says(const AnswerPtr& answer, const std::string& words) {
+  return ApiFixture::body(answer)["detail"].get<std::string>().find(words) != std::string::npos;
+}
+
+}  // namespace
+
 TEST_CASE("spawn: the answer is the original's, byte for byte, with null where nothing is known") {
   ApiFixture api;
   api.begin();
@@ -188,6 +211,70 @@ TEST_CASE("spawn: an Idempotency-Key makes one session, through any replica") {
   http::Headers bad = ApiFixture::json();
   bad.add("Idempotency-Key", std::string(256, 'k'));
   CHECK(api.spawn(R"({"image":"demo"})", bad)->status() == 400);
+}
+
+TEST_CASE("spawn: a repeat with the same key finds its session, also where a full quota refuses the POST") {
+  ApiFixture api;
+  api.begin();
+  const AnswerPtr first = api.spawn(R"({"image":"demo"})", keyed("k"));
+  REQUIRE(first->status() == 200);
+  api.store.refuse = quotaRefusal();
+  const AnswerPtr second = api.spawn(R"({"image":"demo"})", keyed("k"));
+  CHECK(second->status() == 200);
+  CHECK(second->response->body == first->response->body);
+
+  api.store.refuse = quotaRefusal();
+  CHECK(api.spawn(R"({"image":"another"})", keyed("k"))->status() == 409);
+
+  api.store.refuse = quotaRefusal();
+  const AnswerPtr none = api.spawn(R"({"image":"demo"})", keyed("of no session"));
+  CHECK(none->status() == 503);
+  CHECK(ApiFixture::body(none)["reason"] == "QuotaExceeded");
+  CHECK(says(none, "could not be made"));
+}
+
+TEST_CASE("spawn: a lost answer whose repeat is refused is looked up") {
+  ApiFixture api;
+  api.begin();
+  api.store.loseAnswers = 1;
+  const AnswerPtr answer = api.send("POST", "/spawn", R"({"image":"demo"})", ApiFixture::json());
+  REQUIRE(api.loop.runUntil([&] { return api.store.objects.size() == 1; }, 1s));
+  api.store.refuse = quotaRefusal();
+  const bool gone = GENERATE(false, true);
+  if (gone) api.store.erase(api.store.objects.begin()->first);
+  REQUIRE(api.loop.runUntil([&] { return answer->status() != 0; }, 20s));
+  CHECK(api.store.posts == 2);
+  if (gone) {
+    CHECK(answer->status() == 503);
+    CHECK(ApiFixture::body(answer)["reason"] == "QuotaExceeded");
+  } else {
+    CHECK(answer->status() == 200);
+    CHECK("spawner-" + ApiFixture::body(answer)["name"].get<std::string>() == api.store.objects.begin()->first);
+  }
+}
+
+TEST_CASE("spawn: a refusal whose look-up fails does not say that nothing was made") {
+  ApiFixture api;
+  api.begin();
+  api.store.refuse = quotaRefusal();
+  const AnswerPtr answer = api.send("POST", "/spawn", R"({"image":"demo"})", keyed("k"));
+  REQUIRE(api.loop.runUntil([&] { return api.store.posts == 1; }, 1s));
+  api.store.away = true;
+  REQUIRE(api.loop.runUntil([&] { return answer->status() != 0; }, 60s));
+  CHECK(answer->status() == 503);
+  CHECK(says(answer, "it is not known whether the session was made"));
+}
+
+TEST_CASE("spawn: an error of the server may hide a session that was made") {
+  const bool server = GENERATE(true, false);
+  api::Options options;
+  options.spawnTimeoutSeconds = 0;  // no repeat
+  ApiFixture api(options);
+  api.begin();
+  api.store.refuse = TransportResponse{server ? 500 : 429, {}, "no"};
+  const AnswerPtr answer = api.spawn(R"({"image":"demo"})");
+  CHECK(answer->status() == 503);
+  CHECK(says(answer, server ? "it is not known whether the session was made" : "the session could not be made"));
 }
 
 TEST_CASE("spawn: a key whose name belongs to somebody else's object is a conflict") {
