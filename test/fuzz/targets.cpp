@@ -21,6 +21,7 @@ std::span<const Target> targets() {
       {"kubeconfig", kubeconfig},
       {"kubernetes_objects", kubernetesObjects},
       {"kubernetes_streams", kubernetesStreams},
+      {"spawn_request", spawnRequest},
   });
   return table;
 }

@@ -33,5 +33,7 @@ void sidecarReport(std::string_view bytes);
 void kubeconfig(std::string_view bytes);
 void kubernetesObjects(std::string_view bytes);
 void kubernetesStreams(std::string_view bytes);
+// api_targets.cpp
+void spawnRequest(std::string_view bytes);
 
 }  // namespace spawner::fuzz
