@@ -40,7 +40,7 @@ std::optional<double> factorOf(std::string_view suffix) {
   if (digits.starts_with('+')) digits.remove_prefix(1);
   int exponent = 0;
   const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), exponent);
-  if (failure != std::errc() || end != digits.data() + digits.size() || std::abs(exponent) > 100) return std::nullopt;
+  if (failure != std::errc() || end != digits.data() + digits.size() || exponent < -100 || exponent > 100) return std::nullopt;
   return std::pow(10.0, exponent);
 }
 
