@@ -58,17 +58,19 @@ void Http2Proxy::place(std::shared_ptr<Http2Run> run) {
   });
 }
 
-/// One connection at a time is being made for an address: how many streams it will take is known only then.
+/// One connection at a time is being made for an address: how many streams it will take is known only then. One that is going away takes
+/// none, and may live as long as its longest stream: it does not count, but there are at most as many of them again.
 void Http2Proxy::connectFor(const SocketAddress& address) {
   const bool wanted = std::any_of(waiting_.begin(), waiting_.end(),
                                   [&](const Waiting& one) { return !one.run->over() && same(one.run->address(), address); });
-  std::size_t count = 0;
+  std::size_t all = 0, usable = 0;
   for (const auto& connection : connections_) {
     if (!same(connection->address(), address)) continue;
     if (connection->connecting()) return;
-    ++count;
+    ++all;
+    if (connection->usable()) ++usable;
   }
-  if (wanted && count < http2_.maxConnections) connect(address);
+  if (wanted && usable < http2_.maxConnections && all < 2 * http2_.maxConnections) connect(address);
 }
 
 void Http2Proxy::connect(const SocketAddress& address) {

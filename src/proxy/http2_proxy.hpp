@@ -18,8 +18,9 @@
 namespace spawner::proxy {
 
 struct Http2ProxyOptions {
-  http2::SessionLimits session;     // what the upstream may do
-  std::size_t maxConnections = 16;  // to one address; beyond, a request waits (ProxyOptions::connectTimeout) for a free stream
+  http2::SessionLimits session;  // what the upstream may do
+  // To one address, and as many again that are going away; beyond, a request waits (ProxyOptions::connectTimeout) for a free stream.
+  std::size_t maxConnections = 16;
 };
 
 class Http2Run;

@@ -157,6 +157,7 @@ void Http2Upstream::turn() {
   if (!settingsSeen_ && session_.over()) return fail(false, address_.toString() + " does not speak HTTP/2");
   if (streams_.empty() && (goingAway_ || session_.over())) return fail(false, address_.toString() + " takes no more requests");
   if (session_.over()) return fail(false, address_.toString() + " broke HTTP/2");  // libnghttp2 has said so, in a GOAWAY
+  if (goingAway_ && !std::exchange(goingAwayTold_, true)) owner_.onRoom(*this);
 }
 
 void Http2Upstream::tellClosed() {

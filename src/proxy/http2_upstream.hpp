@@ -36,6 +36,7 @@ class Http2Upstream final : public std::enable_shared_from_this<Http2Upstream>, 
   /// never.
   struct Owner {
     virtual void onUsable(Http2Upstream& connection) = 0;
+    /// A stream became free, or the connection is going away: there may be room for another connection.
     virtual void onRoom(Http2Upstream& connection) = 0;
     virtual void onEnded(Http2Upstream& connection, bool timedOut, const std::string& why) = 0;
     /// What is read into it is passed on before the next read.
@@ -113,7 +114,7 @@ class Http2Upstream final : public std::enable_shared_from_this<Http2Upstream>, 
   TimePoint deadline_;
   TimePoint idleSince_;
   bool connected_ = false, settingsSeen_ = false;
-  bool goingAway_ = false, scheduled_ = false, running_ = false, usableTold_ = false;
+  bool goingAway_ = false, scheduled_ = false, running_ = false, usableTold_ = false, goingAwayTold_ = false;
 };
 
 }  // namespace spawner::proxy

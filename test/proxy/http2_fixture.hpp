@@ -75,8 +75,8 @@ class Http2ClientExchange final : public http::Exchange {
 
 /// One connection that the proxy has made.
 struct Http2Application {
-  explicit Http2Application(Reactor& loop, RawPeer& peer)
-      : raw(peer), session(http2::Session::Side::Server, http2::testing::loaded({}), seen), loop_(loop) {}
+  Http2Application(Reactor& loop, RawPeer& peer, http2::SessionLimits limits)
+      : raw(peer), session(http2::Session::Side::Server, http2::testing::loaded(limits), seen), loop_(loop) {}
   void carry() {
     const std::string got = std::exchange(raw.received, {});
     if (!got.empty()) (void)session.receive(got, loop_.now());
@@ -103,6 +103,7 @@ struct Http2Fixture {
   RawServer upstream{loop};
   proxy::ProxyOptions options;
   proxy::Http2ProxyOptions http2;
+  http2::SessionLimits applicationLimits;
   std::unique_ptr<proxy::Http2Proxy> proxy;
   std::vector<std::unique_ptr<Http2Application>> applications;  // every connection, in order of coming
   std::size_t muteFrom = SIZE_MAX;                              // applications from this number on say nothing until they are told to
@@ -110,7 +111,7 @@ struct Http2Fixture {
 
   Http2Fixture() {
     upstream.onConnection = [this](RawPeer& peer) {
-      applications.push_back(std::make_unique<Http2Application>(loop, peer));
+      applications.push_back(std::make_unique<Http2Application>(loop, peer, applicationLimits));
       applications.back()->mute = applications.size() > muteFrom;
     };
   }

@@ -64,6 +64,35 @@ TEST_CASE_METHOD(Http2Fixture, "http2 proxy: a connection on which the upstream 
   CHECK(counters().upstreamConnects == 2);
 }
 
+TEST_CASE_METHOD(Http2Fixture, "http2 proxy: a connection that is going away leaves its place to another one", "[integration]") {
+  http2.maxConnections = 1;
+  applicationLimits.maxStreams = 1;
+  start();
+  const auto first = run();
+  asked().answer(1, 200, false);
+  wait("the first head", [&] { return first->status == 200; });
+  const bool waitsBefore = GENERATE(false, true);
+  const auto second = waitsBefore ? run() : nullptr;
+  settle();
+  REQUIRE(applications.size() == 1);
+  applications[0]->session.announceShutdown();
+  settle();
+  const auto other = waitsBefore ? second : run();
+  asked(1).answer(1, 200, false);
+  wait("the head of the other connection", [&] { return other->status == 200; });
+
+  // As many again may be going away, and no more.
+  applications[1]->session.announceShutdown();
+  const auto third = run();
+  settle();
+  CHECK(applications.size() == 2);
+  applications[0]->session.end(1);
+  asked(2).answer(1);
+  wait("the third answer", [&] { return third->finished; });
+  CHECK(first->finished);
+  CHECK_FALSE(other->over());
+}
+
 TEST_CASE_METHOD(Http2Fixture, "http2 proxy: each failure is counted by its kind, as with HTTP/1.1", "[integration]") {
   options.maxInterim = 2;
   SECTION("too many heads of 1xx") {
