@@ -72,7 +72,13 @@ struct Session::Glue {
     return 0;
   }
 
-  static int onFrame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+  /// A reset that crosses the end of its stream costs nothing: after an early answer the client is right to send it.
+  static int onReset(nghttp2_session* session, Session& owner, StreamId id) {
+    const bool live = nghttp2_session_get_stream_remote_close(session, id) >= 0;
+    return !live || owner.mayReset(owner.now_) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+  }
+
+  static int onFrame(nghttp2_session* inner, const nghttp2_frame* frame, void* user) {
     Session& session = self(user);
     const StreamId id = frame->hd.stream_id;
     const bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
@@ -92,7 +98,7 @@ struct Session::Glue {
       case NGHTTP2_DATA:
         if (end) session.events_.onEnd(id);
         return 0;
-      case NGHTTP2_RST_STREAM: return session.mayReset(session.now_) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+      case NGHTTP2_RST_STREAM: return onReset(inner, session, id);
       case NGHTTP2_SETTINGS:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0 && !std::exchange(session.settingsSeen_, true)) session.events_.onSettings();
         return 0;

@@ -210,6 +210,26 @@ TEST_CASE("a stream that is refused counts once, one that we reset does not", "[
   CHECK(pair.server.resets() == 1);
 }
 
+TEST_CASE("a reset that crosses the end of its stream is no reset of it", "[http2]") {
+  Pair pair({.maxResets = 3, .resetsPerSecond = 0});
+  pair.settle();
+  const bool answered = GENERATE(true, false);
+  for (int i = 0; i < 10; ++i) {
+    const StreamId id = pair.get(false);
+    pair.settle();
+    if (answered) pair.server.answer(id, ok, true);
+    const std::string down = Pair::taken(pair.server);  // END_STREAM, and RST_STREAM for the rest of the request
+    CHECK(pair.atServer.streams[id].closed.has_value() == answered);
+    pair.client.reset(id, cancel);
+    const bool flooded = !answered && i >= 3;
+    CHECK(pair.server.receive(Pair::taken(pair.client), pair.now).ok() == !flooded);
+    if (flooded) break;
+    (void)pair.client.receive(down, pair.now);
+  }
+  CHECK(pair.server.resets() == (answered ? 0 : 4));
+  CHECK(pair.server.faulty() == false);
+}
+
 TEST_CASE("part of a frame is seen, wherever it is cut", "[http2]") {
   Pair pair;
   std::string all = Pair::taken(pair.client);
