@@ -20,7 +20,8 @@ namespace spawner::http2 {
   X(nghttp2_session_server_new2) X(nghttp2_session_client_new2) X(nghttp2_session_del) X(nghttp2_session_upgrade2) \
   X(nghttp2_session_mem_recv) X(nghttp2_session_mem_send) X(nghttp2_session_want_read) X(nghttp2_session_want_write) \
   X(nghttp2_session_consume) X(nghttp2_session_resume_data) X(nghttp2_session_set_local_window_size) \
-  X(nghttp2_session_get_remote_settings) X(nghttp2_session_get_stream_remote_close) X(nghttp2_session_get_last_proc_stream_id) \
+  X(nghttp2_session_get_remote_settings) X(nghttp2_session_get_stream_remote_close) X(nghttp2_session_get_stream_local_close) \
+  X(nghttp2_session_get_last_proc_stream_id) \
   X(nghttp2_session_terminate_session) X(nghttp2_submit_settings) X(nghttp2_submit_shutdown_notice) \
   X(nghttp2_submit_goaway) \
   X(nghttp2_submit_ping) X(nghttp2_submit_headers) X(nghttp2_submit_request) X(nghttp2_submit_response) X(nghttp2_submit_trailer) X(nghttp2_submit_rst_stream)

@@ -338,6 +338,8 @@ bool Session::waits(StreamId id) const {
   return found != outgoing_.end() && (found->second.ended || found->second.at < found->second.bytes.size());
 }
 
+bool Session::sending(StreamId id) const { return nghttp2_session_get_stream_local_close(session_, id) == 0; }
+
 std::uint64_t Session::sent(StreamId id) const {
   const auto found = outgoing_.find(id);
   return found == outgoing_.end() ? 0 : found->second.sent;

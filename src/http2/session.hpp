@@ -112,6 +112,8 @@ class Session {
   [[nodiscard]] std::size_t unsent(StreamId id) const;
   /// Bytes, or the end of a body, wait for the peer's window or for the connection.
   [[nodiscard]] bool waits(StreamId id) const;
+  /// The stream is there, and our side of it is not complete: END_STREAM has not gone out.
+  [[nodiscard]] bool sending(StreamId id) const;
   /// Body bytes of the stream that have gone out so far.
   [[nodiscard]] std::uint64_t sent(StreamId id) const;
   /// So many bytes given by onData are out of our hands: the peer may send as many more.

@@ -163,10 +163,11 @@ void Http2Run::onEnd() {
   if (!ended_ && headSeen_) complete(true);
 }
 
-/// The answer is complete, and with it the exchange (docs/decisions/0035).
+/// The answer is complete, and with it the exchange (docs/decisions/0035). What of the upload waits for the upstream's window, be it its
+/// end alone, might wait for ever.
 void Http2Run::complete(bool upstreamOver) {
   exchange_->finish();
-  if (!upstreamOver || !bodyEnded_) leaveStream(http2::noError);
+  if (!upstreamOver || (connection_ && connection_->sending(id_))) leaveStream(http2::noError);
   end();
 }
 

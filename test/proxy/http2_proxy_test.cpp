@@ -93,6 +93,25 @@ TEST_CASE_METHOD(Http2Fixture, "http2 proxy: a connection that is going away lea
   CHECK_FALSE(other->over());
 }
 
+TEST_CASE_METHOD(Http2Fixture, "http2 proxy: a stream whose answer ends before its upload could go out is over", "[integration]") {
+  applicationLimits.streamWindow = GENERATE(0, 5);  // all of the body waits, or its end alone
+  start();
+  const auto client = run("POST", false);
+  client->body = "hello";
+  Http2Application& application = asked();
+  wait("what the window lets through", [&] { return application.seen.streams[1].data.size() == applicationLimits.streamWindow; });
+  client->complete = true;
+  wait("the end of the client's body", [&] { return client->endTold; });
+  settle();
+  application.raw.send(std::string("\0\0\x01\x01\x05\0\0\0\x01\x88", 10));  // 200 with END_STREAM, and no reset for the rest
+  wait("the answer", [&] { return client->finished; });
+  CHECK(client->status == 200);
+  wait("the end of its stream", [&] { return application.seen.streams[1].closed.has_value(); });
+  CHECK(application.seen.streams[1].closed == http2::noError);
+  CHECK_FALSE(application.seen.streams[1].ended);
+  CHECK(counters().active == 0);
+}
+
 TEST_CASE_METHOD(Http2Fixture, "http2 proxy: each failure is counted by its kind, as with HTTP/1.1", "[integration]") {
   options.maxInterim = 2;
   SECTION("too many heads of 1xx") {
