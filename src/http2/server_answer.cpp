@@ -49,6 +49,10 @@ void ServerConnection::sendHead(const StreamPtr& stream, const http::ResponseHea
   stream->bodyless = head.framing == http::Framing::None || stream->headRequest || head.status == 204 || head.status == 304;
   stream->answerHasLength = head.framing == http::Framing::Length && !stream->bodyless;
   stream->answerLeft = stream->answerHasLength ? head.contentLength : 0;
+  if (stream->answerHasLength && stream->answerLeft == 0) {
+    stream->emptyHead = std::move(*fields);
+    return;
+  }
   session_.answer(stream->id, *fields, stream->bodyless);
   schedule();
 }
@@ -76,6 +80,10 @@ void ServerConnection::finish(const StreamPtr& stream, std::optional<Fields> tra
   }
   if (stream->answerLeft > 0) return reset(stream, internalError);
   stream->finished = true;
+  if (stream->emptyHead) {  // without trailers it needs no DATA frame, which would wait for the window of the connection
+    stream->bodyless = !trailers || trailers->empty();
+    session_.answer(stream->id, *stream->emptyHead, stream->bodyless);
+  }
   if (!stream->bodyless) session_.end(stream->id, std::move(trailers));
   schedule();
 }

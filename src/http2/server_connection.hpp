@@ -43,9 +43,10 @@ struct Stream {
   StreamExchange* exchange = nullptr;     // while the handler holds it
   std::string in;                         // of the body, not given to the handler yet, from inAt on
   std::size_t inAt = 0;
-  std::uint64_t sent = 0;        // of the answer, when it was last looked at
-  TimePoint sentSince{};         // and since when it is that much
-  std::uint64_t answerLeft = 0;  // bytes still to come of an answer with a length
+  std::uint64_t sent = 0;           // of the answer, when it was last looked at
+  TimePoint sentSince{};            // and since when it is that much
+  std::optional<Fields> emptyHead;  // of an answer of length 0: sent with its end
+  std::uint64_t answerLeft = 0;     // bytes still to come of an answer with a length
   bool answerHasLength = false, headRequest = false, bodyless = false;
   bool due = false;                              // in the connection's list
   bool bodyStarted = false, bodyPaused = false;  // by the handler

@@ -1,94 +1,13 @@
 // Server over loopback sockets: what counts as use, lifetimes, and limits. The client is a Session carried by the same loop.
-#include "http2/server.hpp"
-
-#include <algorithm>
-
-#include "http/front_fixture.hpp"
-#include "http2/session_fixture.hpp"
+#include "http2/server_fixture.hpp"
 
 namespace spawner::http2 {
-namespace {
 
 using namespace std::chrono_literals;
 using http::Exchange;
-using http::testing::CountedToken;
-using testing::Recorder;
-
-/// A client of HTTP/2 on a raw one.
-struct Http2Client {
-  Http2Client(Reactor& loop, std::uint16_t port, SessionLimits limits = {})
-      : raw(loop, port), session(Session::Side::Client, testing::loaded(limits), seen), loop_(loop) {}
-  void carry() {
-    for (std::string_view piece = session.output(); !piece.empty(); piece = session.output()) raw.send(piece);
-    const std::string got = std::exchange(raw.received, {});
-    if (!got.empty()) (void)session.receive(got, loop_.now());
-    for (std::string_view piece = session.output(); !piece.empty(); piece = session.output()) raw.send(piece);
-  }
-  StreamId request(const std::string& method = "GET", bool end = true) {
-    const StreamId id = session.request({{":method", method}, {":scheme", "http"}, {":authority", "a.example"}, {":path", "/x"}}, end);
-    carry();
-    return id;
-  }
-  void waitFor(const std::string& what, const std::function<bool()>& predicate) {
-    test::waitFor(loop_, what, [&] {
-      carry();
-      return predicate();
-    });
-  }
-  Recorder::Stream& at(StreamId id) { return seen.streams[id]; }
-
-  http::testing::Client raw;
-  Recorder seen;
-  Session session;
-
- private:
-  Reactor& loop_;
-};
-
-http::ResponseHead streamed() {
-  http::ResponseHead head;
-  head.framing = http::Framing::Chunked;
-  return head;
-}
-
-struct ServerFixture {
-  Reactor loop;
-  test::DrivenLoop driven{loop};
-  Loop* under = &loop;  // &driven, set before start(), where the test drives the time
-  http::testing::TokenCount tokens;
-  std::vector<std::unique_ptr<Exchange>> exchanges;
-  int gone = 0;
-  std::unique_ptr<Server> server;
-  std::unique_ptr<http::Front> front;
-
-  void start(ServerOptions options = {}, Server::Handler handler = nullptr) {
-    REQUIRE(loadNghttp2());
-    if (!handler)
-      handler = [this](std::unique_ptr<Exchange> exchange) {
-        exchange->onGone([this] { ++gone; });
-        exchanges.push_back(std::move(exchange));
-      };
-    const auto makeToken = [this] { return std::make_unique<CountedToken>(tokens); };
-    options.makeToken = makeToken;
-    server = std::make_unique<Server>(*under, handler, std::move(options));
-    http::FrontOptions frontOptions;
-    frontOptions.makeToken = makeToken;
-    frontOptions.onHttp2 = [this](http::Upgraded connection) { server->adopt(std::move(connection)); };
-    front = std::make_unique<http::Front>(*under, std::move(handler), std::move(frontOptions));
-    REQUIRE(front->listen(SocketAddress::parse("127.0.0.1:0").value()));
-  }
-  /// As spawner_http_refused_total tells it.
-  std::uint64_t counted(std::string_view reason) {
-    const auto& all = http::refusalReasons;
-    return server->stats().limits.byReason.at(static_cast<std::size_t>(std::find(all.begin(), all.end(), reason) - all.begin()));
-  }
-  Exchange& exchange(Http2Client& client, std::size_t index = 0) {
-    client.waitFor("an exchange", [&] { return exchanges.size() > index; });
-    return *exchanges[index];
-  }
-};
-
-}  // namespace
+using testing::Http2Client;
+using testing::ServerFixture;
+using testing::streamed;
 
 TEST_CASE_METHOD(ServerFixture, "http2: a stream is a use, a connection is none", "[integration]") {
   start();
@@ -383,6 +302,40 @@ TEST_CASE_METHOD(ServerFixture, "http2: an answer that must not go on is reset a
   CHECK(counted("SlowReader") == (beyondLength ? 0 : 1));
   client.waitFor("the reset", [&] { return client.at(id).closed == (beyondLength ? internalError : cancel); });
   CHECK(gone == 1);
+}
+
+TEST_CASE_METHOD(ServerFixture, "http2: an answer of length 0 needs no window, and may have trailers", "[integration]") {
+  start();
+  Http2Client client(loop, front->port(), {.connectionWindow = minWindow});
+  const StreamId download = client.request();
+  exchange(client).sendHead(streamed());
+  exchanges[0]->sendBody(std::string(200'000, 'x'));
+  client.waitFor("a shut window", [&] { return client.at(download).data.size() == minWindow; });
+  const bool trailers = GENERATE(false, true);
+  const StreamId id = client.request();
+  http::ResponseHead head;
+  head.status = 302;
+  head.headers.add("Location", "/y");
+  head.framing = http::Framing::Length;
+  exchange(client, 1).sendHead(head);
+  if (trailers) {
+    http::Headers fields;
+    fields.add("grpc-status", "5");
+    exchanges[1]->sendTrailers(fields);
+    client.session.consumed(download, minWindow);  // trailers come behind a body, though it is empty
+  }
+  exchanges[1]->finish();
+  client.waitFor("the answer", [&] { return client.at(id).closed.has_value(); });
+  CHECK(client.at(id).closed == noError);
+  REQUIRE(client.at(id).heads.size() == 1);
+  CHECK(client.at(id).heads[0].status == 302);
+  CHECK(client.at(id).heads[0].end == !trailers);
+  CHECK(client.at(id).heads[0].headers.get("content-length") == "0");
+  CHECK(client.at(id).trailers.size() == (trailers ? 1 : 0));
+  const StreamId wrong = client.request();
+  exchange(client, 2).sendHead(head);
+  exchanges[2]->sendBody("x");
+  client.waitFor("the reset of a wrong one", [&] { return client.at(wrong).closed == internalError; });
 }
 
 }  // namespace spawner::http2
