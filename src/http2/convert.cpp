@@ -20,6 +20,12 @@ Framing framingOf(const Head& head, std::uint64_t& length) {
   return Framing::Length;
 }
 
+/// RFC 9110 §8.6: without a body a length is told where the client told it, or where the method expects a body: some servers of HTTP/1.1
+/// answer 411 without.
+bool tellsLength(const Head& head) {
+  return head.headers.has("content-length") || head.method == "POST" || head.method == "PUT" || head.method == "PATCH";
+}
+
 Result<void> append(Fields& fields, std::string_view name, std::string_view value) {
   if (!http::isToken(name) || !http::isFieldValue(value))
     return Error{ErrorKind::InvalidArgument, "the field " + std::string(name.substr(0, 64)) + " cannot be sent", {}};
@@ -32,6 +38,7 @@ Result<void> append(Fields& fields, std::string_view name, std::string_view valu
 http::RequestHead requestHead(Head head) {
   http::RequestHead request;
   request.framing = framingOf(head, request.contentLength);
+  if (request.framing == Framing::None && tellsLength(head)) request.framing = Framing::Length;  // 0: libnghttp2 has checked it
   request.method = std::move(head.method);
   request.target = std::move(head.path);
   if (!head.authority.empty()) request.headers.add("Host", head.authority);

@@ -45,6 +45,27 @@ TEST_CASE("a request's pseudo fields become target and Host", "[http2]") {
   CHECK(requestHead(head).framing == http::Framing::Chunked);
 }
 
+TEST_CASE("a request without a body has a length where HTTP/1.1 expects one", "[http2]") {
+  const auto framing = [](const char* method, const char* length = nullptr) {
+    Head head = get();
+    head.method = method;
+    if (length != nullptr) head.headers.add("content-length", length);
+    const http::RequestHead request = requestHead(head);
+    CHECK(request.contentLength == 0);
+    return request.framing;
+  };
+  for (const char* method : {"POST", "PUT", "PATCH"}) {
+    CAPTURE(method);
+    CHECK(framing(method) == http::Framing::Length);
+    CHECK(framing(method, "0") == http::Framing::Length);
+  }
+  for (const char* method : {"GET", "HEAD", "DELETE", "OPTIONS", "post"}) {
+    CAPTURE(method);
+    CHECK(framing(method) == http::Framing::None);
+    CHECK(framing(method, "0") == http::Framing::Length);
+  }
+}
+
 TEST_CASE("the guard stands before HTTP/2 too", "[http2]") {
   CHECK(refusedFor(get("/", "")) == "MissingHost");
   CHECK(refusedFor(get("/", "a/b")) == "BadHost");
