@@ -140,7 +140,8 @@ void Http2Run::onData(std::string_view bytes) {
 /// Back-pressure: while the client has not taken what it got, the upstream's window stays as small as it is.
 void Http2Run::holdBack(std::size_t bytes) {
   owed_ += bytes;
-  if (exchange_->unsent() <= owner_.options_.bufferBytes / 2) return giveBack();
+  untaken_ = exchange_->unsent();
+  if (untaken_ <= owner_.options_.bufferBytes / 2) return giveBack();
   if (std::exchange(drainHooked_, true)) return;
   exchange_->onDrained([weak = weak_from_this()] {
     const auto self = weak.lock();
@@ -148,6 +149,17 @@ void Http2Run::holdBack(std::size_t bytes) {
     self->setDeadline(self->owner_.options_.stallTimeout);
     self->giveBack();
   });
+}
+
+/// Nobody calls back for a part of what waits: a side that took some of it has not stalled. (The limit of the head begins when the body is
+/// out.)
+void Http2Run::noteTaken() {
+  const std::size_t unsent = exchange_->unsent();
+  const std::uint64_t sent = connection_->sent(id_);
+  if ((headSeen_ && unsent < untaken_) || sent > sent_)
+    setDeadline(bodyEnded_ && !headSeen_ ? owner_.options_.headTimeout : owner_.options_.stallTimeout);
+  untaken_ = unsent;
+  sent_ = sent;
 }
 
 /// Also when the stream is over: the window of the connection has lost as much.
@@ -206,6 +218,7 @@ bool Http2Run::retry(std::uint32_t errorCode, bool lost) {
 void Http2Run::setDeadline(Duration limit) { deadline_ = limit > Duration::zero() ? owner_.loop_.now() + limit : TimePoint::max(); }
 
 void Http2Run::checkDeadline(TimePoint now) {
+  if (!ended_ && connection_) noteTaken();
   if (deadline_ > now || ended_) return;
   const std::string upstream = target_.address.toString();
   const bool waiting = connection_ == nullptr;

@@ -42,6 +42,7 @@ class Http2Run final : public std::enable_shared_from_this<Http2Run>, private Ht
   void startAnswer(http2::Head head);
   void holdBack(std::size_t bytes);
   void giveBack();
+  void noteTaken();
   [[nodiscard]] bool retry(std::uint32_t errorCode, bool lost);
   void complete(bool upstreamOver);
   void count(FailureKind kind);
@@ -57,7 +58,9 @@ class Http2Run final : public std::enable_shared_from_this<Http2Run>, private Ht
   std::shared_ptr<Http2Upstream> connection_;  // while it has a stream
   http2::StreamId id_ = 0;
   TimePoint deadline_ = TimePoint::max();
-  std::size_t owed_ = 0;  // bytes of the answer that wait for the client: the upstream may not send as many more yet
+  std::size_t owed_ = 0;     // bytes of the answer that wait for the client: the upstream may not send as many more yet
+  std::size_t untaken_ = 0;  // of the answer by the client, and ...
+  std::uint64_t sent_ = 0;   // ... of the body to the upstream, when last looked at
   std::size_t interim_ = 0;
   bool bodyStarted_ = false, bodyTaken_ = false, bodyEnded_ = false, bodyPaused_ = false;
   bool headSeen_ = false, drainHooked_ = false, retried_ = false, ended_ = false;

@@ -66,6 +66,7 @@ class Http2Upstream final : public std::enable_shared_from_this<Http2Upstream>, 
   void send(http2::StreamId id, std::string_view bytes);
   void end(http2::StreamId id);
   [[nodiscard]] std::size_t unsent(http2::StreamId id) const { return session_.unsent(id); }
+  [[nodiscard]] std::uint64_t sent(http2::StreamId id) const { return session_.sent(id); }
   [[nodiscard]] bool sending(http2::StreamId id) const { return session_.sending(id); }
   void consumed(http2::StreamId id, std::size_t bytes);
   /// Nothing more is told of the stream.

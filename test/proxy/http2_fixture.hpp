@@ -9,6 +9,7 @@
 
 #include "http2/session_fixture.hpp"
 #include "proxy/http2_proxy.hpp"
+#include "support/driven_loop.hpp"
 #include "support/loop_wait.hpp"
 #include "support/raw_peer.hpp"
 
@@ -100,6 +101,8 @@ struct Http2Application {
 
 struct Http2Fixture {
   Reactor loop;
+  DrivenLoop driven{loop};
+  Loop* under = &loop;  // &driven, set before start(), where the test drives the time
   RawServer upstream{loop};
   proxy::ProxyOptions options;
   proxy::Http2ProxyOptions http2;
@@ -117,7 +120,7 @@ struct Http2Fixture {
   }
   void start() {
     REQUIRE(http2::loadNghttp2());
-    proxy = std::make_unique<proxy::Http2Proxy>(loop, options, http2);
+    proxy = std::make_unique<proxy::Http2Proxy>(*under, options, http2);
   }
   std::shared_ptr<Http2Client> run(const std::string& method = "GET", bool complete = true) {
     auto client = std::make_shared<Http2Client>();

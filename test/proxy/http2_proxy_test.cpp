@@ -112,6 +112,57 @@ TEST_CASE_METHOD(Http2Fixture, "http2 proxy: a stream whose answer ends before i
   CHECK(counters().active == 0);
 }
 
+TEST_CASE_METHOD(Http2Fixture, "http2 proxy: a slow client has not stalled; one that takes nothing has", "[integration]") {
+  options.stallTimeout = 300ms;
+  under = &driven;
+  start();
+  const auto client = run();
+  client->unsent = 1'000'000;
+  asked().answer(1, 200, false);
+  applications[0]->session.send(1, "x");
+  wait("the body's beginning", [&] { return client->got == "x"; });
+  for (int i = 0; i < 20; ++i) {
+    client->unsent -= 1000;
+    driven.advance(50ms);
+    settle();
+    REQUIRE_FALSE(client->over());
+  }
+  const Duration took = driven.advanceUntil("the end", 50ms, 10s, [&] { return client->aborted; });
+  CHECK(took >= 250ms);
+  CHECK(took <= 400ms);
+  CHECK(counters().bodiesStalled == 1);
+}
+
+TEST_CASE_METHOD(Http2Fixture, "http2 proxy: a slow application has not stalled; one that takes nothing has", "[integration]") {
+  options.stallTimeout = options.headTimeout = 300ms;
+  options.bufferBytes = 64 * 1024;  // all of the body waits in the proxy
+  applicationLimits.streamWindow = 1000;
+  under = &driven;
+  start();
+  const bool complete = GENERATE(false, true);  // then the limit is that of the head, and begins when the body is out
+  const auto client = run("POST", false);
+  client->body = std::string(30'000, 'x');
+  client->complete = complete;
+  Http2Application& application = asked();
+  settle();
+  REQUIRE(client->endTold == complete);
+  std::size_t taken = 0;
+  for (int i = 0; i < 20; ++i) {
+    const std::size_t got = application.seen.streams[1].data.size();
+    REQUIRE(got > taken);
+    application.session.consumed(1, got - std::exchange(taken, got));
+    settle();
+    driven.advance(50ms);
+    settle();
+    REQUIRE_FALSE(client->over());
+  }
+  const Duration took = driven.advanceUntil("the end", 50ms, 10s, [&] { return client->finished; });
+  CHECK(took >= 250ms);
+  CHECK(took <= 400ms);
+  CHECK(client->status == 504);
+  CHECK(failures(complete ? FailureKind::HeadTimeout : FailureKind::Stalled) == 1);
+}
+
 TEST_CASE_METHOD(Http2Fixture, "http2 proxy: each failure is counted by its kind, as with HTTP/1.1", "[integration]") {
   options.maxInterim = 2;
   SECTION("too many heads of 1xx") {
