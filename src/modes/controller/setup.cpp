@@ -1,5 +1,6 @@
 #include "modes/controller/setup.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -9,6 +10,9 @@
 
 namespace spawner::controller {
 namespace {
+
+/// A server may ask for patience, but all sessions wait for this start.
+constexpr Duration maxRetryAfter = std::chrono::seconds(30);
 
 std::string secretJson(const std::string& ns, const Ed25519Key& key) {
   return nlohmann::json{
@@ -90,7 +94,7 @@ void Setup::next(void (Setup::*step)(), Duration delay) {
 }
 
 void Setup::retry(const Error& error, std::string_view what, void (Setup::*step)()) {
-  const Duration delay = std::max(backoff_.next(context_.random), error.retryAfter.value_or(Duration::zero()));
+  const Duration delay = std::max(backoff_.next(context_.random), std::min(error.retryAfter.value_or(Duration::zero()), maxRetryAfter));
   context_.log.warn("start waits", {{"for", what}, {"error", error}, {"retry_ms", delay / std::chrono::milliseconds(1)}});
   next(step, delay);
 }

@@ -199,3 +199,25 @@ TEST_CASE("Events are held while a session starts, and told before the controlle
       "the controller to be stopped", [&] { return stopped; }, 1s);
   CHECK(c.events("spawner-a") == std::vector<std::string>{"Scheduled"});
 }
+
+TEST_CASE("at its start a controller obeys an API server that wants patience, but not for an hour") {
+  struct Row {
+    std::string retryAfter;
+    Duration waits;
+  };
+  const auto row = GENERATE(values<Row>({{"7", 7s}, {"3600", 30s}}));
+  const std::string target = GENERATE("/version", "/secrets");
+  CAPTURE(row.retryAfter, target);
+  Cluster c;
+  bool refused = false;
+  c.kube.answer = [&](const WatchedTransport::Asked& asked) -> std::unique_ptr<TransportResponse> {
+    if (asked.target.find(target) == std::string::npos || std::exchange(refused, true)) return nullptr;
+    return std::make_unique<TransportResponse>(TransportResponse{503, {{"retry-after", row.retryAfter}}, "busy"});
+  };
+  c.startController();
+  c.loop.runFor(row.waits - 1s);
+  CHECK(refused);
+  CHECK_FALSE(c.controllers[0]->ready());
+  c.eventually(
+      "the controller is ready", [&] { return c.controllers[0]->ready(); }, 2s);
+}

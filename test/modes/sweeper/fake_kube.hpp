@@ -29,6 +29,7 @@ class FakeKube {
   int slabReads = 0, serviceReads = 0;
   std::string adminKey;  // base64 of the Secret's field; empty: there is no Secret
   std::function<Fault(const TransportRequest&)> fault;
+  std::string retryAfter;  // what a refusal asks for; empty: nothing
 
   explicit FakeKube(Loop& loop) : transport(loop) {
     transport.serve([this](const std::shared_ptr<Ask>& ask) { serve(ask); });
@@ -62,7 +63,7 @@ class FakeKube {
   void serve(const std::shared_ptr<Ask>& ask) {
     const Fault what = fault ? fault(ask->request) : Fault::None;
     if (what == Fault::LoseRequest) return;  // the caller's deadline passes
-    if (what == Fault::Refuse) return ask->respond(503, R"({"kind":"Status","code":503,"message":"not now"})");
+    if (what == Fault::Refuse) return refuse(ask);
     lose_ = what == Fault::LoseAnswer;
     const std::string& target = ask->request.target;
     const bool ofServices = contains(target, "/services");
@@ -75,6 +76,11 @@ class FakeKube {
     if (!contains(target, "/pods")) FAIL("unexpected request " << ask->request.method << " " << target);
     REQUIRE(contains(target, "spec.nodeName"));
     list(pods, ask);
+  }
+  void refuse(const std::shared_ptr<Ask>& ask) const {
+    std::vector<std::pair<std::string, std::string>> headers;
+    if (!retryAfter.empty()) headers.emplace_back("retry-after", retryAfter);
+    ask->respond(503, R"({"kind":"Status","code":503,"message":"not now"})", std::move(headers));
   }
   void answer(const std::shared_ptr<Ask>& ask, int status, const json& body) {
     if (!lose_) ask->respond(status, body.dump());

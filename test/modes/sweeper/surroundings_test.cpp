@@ -33,6 +33,29 @@ TEST_CASE("an API server that fails or loses answers gets each fact in the end, 
   }
 }
 
+TEST_CASE("an API server that wants patience gets it for a while, not for an hour", "[sweeper]") {
+  World world;
+  bool refused = false;
+  world.kube.fault = [&refused](const TransportRequest& request) {
+    return request.method == "PATCH" && !std::exchange(refused, true) ? FakeKube::Fault::Refuse : FakeKube::Fault::None;
+  };
+  auto role = world.sweeper();
+  const auto first = [&](const std::string& retryAfter) {
+    refused = false;
+    world.kube.retryAfter = retryAfter;
+    world.add(retryAfter);
+    REQUIRE(world.until([&] { return refused; }, 10s));
+  };
+  first("7");
+  world.loop.runFor(6900ms);
+  CHECK_FALSE(world.kube.has("7", "ready"));
+  world.waitFor("7", "ready", 200ms);
+  first("3600");
+  world.loop.runFor(29s);
+  CHECK_FALSE(world.kube.has("3600", "ready"));
+  world.waitFor("3600", "ready", 2s);
+}
+
 TEST_CASE("followed pods are bounded; the next is taken up when one goes", "[sweeper]") {
   World world;
   world.options.maxFollowed = 2;
