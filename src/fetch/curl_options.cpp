@@ -187,6 +187,10 @@ void Transfer::setTls(CURL* handle) const {
     curl_easy_setopt(handle, CURLOPT_CAPATH, nullptr);
     curl_easy_setopt(handle, CURLOPT_CAINFO, tls.caPem.empty() ? tls.caFile.c_str() : nullptr);
     if (!tls.caPem.empty()) setBlob(handle, CURLOPT_CAINFO_BLOB, tls.caPem);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    // libcurl would keep what it read for a day, and not believe an authority that took the former one's place in the file.
+    curl_easy_setopt(handle, CURLOPT_CA_CACHE_TIMEOUT, milliseconds(options.maxCaFileAge) / 1000);
+#endif
   }
   if (!tls.clientCertPem.empty()) {
     setBlob(handle, CURLOPT_SSLCERT_BLOB, tls.clientCertPem);

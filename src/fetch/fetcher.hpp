@@ -32,6 +32,7 @@ struct HttpTransportOptions {
   Duration maxConnectionIdle = std::chrono::seconds(50);  // an idle connection older than this is not used again
   std::size_t maxIdleConnections = 256;                   // kept for reuse
   std::size_t maxIdleHandles = 64;                        // libcurl handles kept for reuse
+  Duration maxCaFileAge = std::chrono::minutes(1);        // tls.caFile is read again for a connection after this time (whole seconds)
 };
 
 struct HttpTransportStats {

@@ -70,15 +70,18 @@ struct TlsFixture {
     certificate("other", "", "basicConstraints=critical,CA:TRUE");
   }
   /// A server that answers every GET with a page. It may ask for a client certificate of our authority.
-  void serve(const std::string& certificateName, bool mutual = false) {
+  void serve(const std::string& certificateName, bool mutual = false, const std::string& wantedPort = "0") {
     output = std::make_unique<Output>(loop);
     std::vector<std::string> argv = {
-        "s_server", "-accept", "127.0.0.1:0", "-cert", certificateName + ".crt", "-key", certificateName + ".key", "-www"};
+        "s_server", "-accept", "127.0.0.1:" + wantedPort, "-cert", certificateName + ".crt", "-key", certificateName + ".key", "-www"};
     if (mutual) argv.insert(argv.end(), {"-Verify", "2", "-verify_return_error", "-CAfile", "ca.crt"});
     process = start(std::move(argv), output->writing.get(), {});
-    waitFor(loop, "the server's port",
-            [&] { return output->text.find("ACCEPT 127.0.0.1:") != std::string::npos && output->text.find('\n') != std::string::npos; });
-    const std::size_t at = output->text.find("ACCEPT 127.0.0.1:") + 17;
+    // It tells the port only when that one was its own choice.
+    const std::string word = wantedPort == "0" ? "ACCEPT 127.0.0.1:" : "ACCEPT";
+    waitFor(loop, "the server to listen",
+            [&] { return output->text.find(word) != std::string::npos && output->text.find('\n') != std::string::npos; });
+    if (wantedPort != "0") return;
+    const std::size_t at = output->text.find(word) + word.size();
     port = output->text.substr(at, output->text.find('\n', at) - at);
   }
   Result<TransportResponse> get(const fetch::TlsOptions& tls, const std::string& host = "127.0.0.1") {
@@ -167,6 +170,30 @@ TEST_CASE("client certificates: by file, by text, and changed on the way", "[int
   CHECK_FALSE(f.get(**transport).ok());
   (*transport)->setClientCertificate(f.dir.read("client.crt"), f.dir.read("client.key"));
   CHECK(f.get(**transport).ok());
+}
+
+TEST_CASE("an authority's file that changed is read again, and what was in it is believed no more", "[integration]") {
+  TlsFixture f;
+  f.certificate("server", "ca", "subjectAltName=IP:127.0.0.1");
+  f.certificate("renewed", "other", "subjectAltName=IP:127.0.0.1");
+  f.dir.write("current.crt", f.dir.read("ca.crt"));
+  f.serve("server");
+  fetch::HttpTransportOptions options;
+  options.baseUrl = "https://127.0.0.1:" + f.port;
+  options.tls.caFile = f.dir / "current.crt";
+  options.maxCaFileAge = Duration::zero();  // as if its time had passed: libcurl's clock is not ours
+  const auto transport = fetch::HttpTransport::make(f.loop, std::move(options));
+  REQUIRE(transport.ok());
+  CHECK(f.get(**transport).ok());
+  f.dir.write("current.crt", f.dir.read("other.crt"));
+  f.process.reset();  // another server each time: a resumed TLS session is not verified again
+  f.serve("renewed", false, f.port);
+  CHECK(f.get(**transport).ok());
+  f.process.reset();
+  f.serve("server", false, f.port);
+  const auto refused = f.get(**transport);
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().kind == ErrorKind::Protocol);
 }
 
 TEST_CASE("plain http at a TLS port, and TLS at a plain one, fail in words and at once", "[integration]") {
