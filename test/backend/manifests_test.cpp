@@ -90,3 +90,15 @@ TEST_CASE("the network policy lets the sweeper reach a sidecar whose admin port 
   CHECK_FALSE(admits(policy, "spawner", sweeper, ports.admin));
   CHECK_FALSE(admits(policy, "spawner", fronts[0], ports.serve));
 }
+
+TEST_CASE("sweepers run on Linux nodes, and no session is before them in the queue or ended to make room") {
+  json pod = document("sweeper.yaml", "DaemonSet", "spawner-sweeper")["spec"]["template"]["spec"];
+  CHECK(pod["nodeSelector"] == json{{"kubernetes.io/os", "linux"}});
+  json priority = document("sweeper.yaml", "PriorityClass", pod.value("priorityClassName", "none"));
+  CHECK(priority["value"] >= 1000);
+  CHECK(priority["value"] <= 1'000'000'000);  // beyond is the system's
+  CHECK(priority["preemptionPolicy"] == "Never");
+  CHECK_FALSE(priority.value("globalDefault", false));
+  const json files = documents("kustomization.yaml")[0]["resources"];
+  CHECK(std::find(files.begin(), files.end(), "sweeper.yaml") != files.end());
+}

@@ -166,7 +166,7 @@ class Cluster:
         self.kubectl("delete", "-k", str(MANIFESTS), "--timeout=120s", timeout=130)
         left = [name for name in self.names("/api/v1/namespaces") if name.startswith("spawner")]
         for group in ("rbac.authorization.k8s.io/v1/clusterroles", "rbac.authorization.k8s.io/v1/clusterrolebindings",
-                      "apiextensions.k8s.io/v1/customresourcedefinitions"):
+                      "apiextensions.k8s.io/v1/customresourcedefinitions", "scheduling.k8s.io/v1/priorityclasses"):
             left += [name for name in self.names(f"/apis/{group}") if "spawner" in name]
         if left:
             raise AssertionError(f"left after the end of the installation: {left}")
