@@ -21,7 +21,7 @@ struct ReflectorOptions {
   std::string fieldSelector;
   int pageSize = 500;
   Duration watchTimeout = std::chrono::minutes(5);  // asked of the server (timeoutSeconds), jittered up to double
-  Duration idleTimeout = std::chrono::minutes(11);  // a watch this long without a byte is dead
+  Duration idleTimeout = std::chrono::minutes(3);   // a watch this long without a byte is dead: bookmarks come each minute or so
   Duration firstBackoff = std::chrono::milliseconds(100);
   Duration maxBackoff = std::chrono::seconds(10);
   std::size_t maxEventBytes = 16 * 1024 * 1024;  // one line of a watch; beyond: relist
