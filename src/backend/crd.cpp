@@ -167,9 +167,12 @@ Json statusSchema() {
   properties["conditions"] = conditionsSchema();
   Json status = objectOf("Facts, each set once, and what the controller derives from them.", std::move(properties));
   status["default"] = Json::object();
-  // Two writers can see an end at the same time; the first one's stays.
-  status["x-kubernetes-validations"] = Json::array({rule("!has(oldSelf.end) || (has(self.end) && self.end.reason == oldSelf.end.reason)",
-                                                         "the session has ended already; its end does not change")});
+  // Two writers can see an end at the same time; the first one's stays. And a sweeper's Running or Ready may be late.
+  status["x-kubernetes-validations"] = Json::array(
+      {rule("!has(oldSelf.end) || (has(self.end) && self.end.reason == oldSelf.end.reason)",
+            "the session has ended already; its end does not change"),
+       rule("!has(oldSelf.phase) || !(oldSelf.phase in ['Swept', 'Failed']) || (has(self.phase) && self.phase in ['Swept', 'Failed'])",
+            "the session has ended already; what came late cannot make it run again")});
   return status;
 }
 

@@ -14,6 +14,12 @@ bool endStays(const Json& self, const Json* old) {
   return before == nullptr || (self.find("end") != nullptr && self.textAt({"end", "reason"}) == before->textAt({"reason"}));
 }
 
+bool isOver(const Json& status) {
+  const std::string_view phase = status.textAt({"phase"});
+  return phase == "Swept" || phase == "Failed";
+}
+bool staysOver(const Json& self, const Json* old) { return old == nullptr || !isOver(*old) || isOver(self); }
+
 struct Known {
   std::string_view text;
   KnownCelRule rule;
@@ -23,6 +29,8 @@ constexpr Known table[] = {
     {"self != 9090", {notSidecarPort, false}},
     {"self.metadata.name.size() <= 63 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')", {serviceName, false}},
     {"!has(oldSelf.end) || (has(self.end) && self.end.reason == oldSelf.end.reason)", {endStays, true}},
+    {"!has(oldSelf.phase) || !(oldSelf.phase in ['Swept', 'Failed']) || (has(self.phase) && self.phase in ['Swept', 'Failed'])",
+     {staysOver, true}},
 };
 
 }  // namespace

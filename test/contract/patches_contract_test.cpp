@@ -67,6 +67,11 @@ TEST_CASE("Contract: rules of the CRD hold on updates", "[contract][integration]
   CHECK(t.merge(t.slabs("a"), R"({"spec":{"httpPort":1}})").status == 422);
   CHECK(t.merge(t.slabs("a/status"), R"({"status":{"end":{"reason":"Idle"}}})").status == 200);
   CHECK(t.merge(t.slabs("a/status"), R"({"status":{"end":{"reason":"Error"}}})").status == 422);
+  CHECK(t.merge(t.slabs("a/status"), R"({"status":{"phase":"Running"}})").status == 200);
+  CHECK(t.merge(t.slabs("a/status"), R"({"status":{"phase":"Swept"}})").status == 200);
+  CHECK(t.merge(t.slabs("a/status"), R"({"status":{"phase":"Running"}})").status == 422);
+  CHECK(t.merge(t.slabs("a/status"), R"({"status":{"phase":null}})").status == 422);
+  CHECK(t.merge(t.slabs("a/status"), R"({"status":{"phase":"Failed"}})").status == 200);
   CHECK(t.merge(t.slabs("a/status"), R"({"status":{"contactLost":{"message":"m"}}})").status == 200);
   CHECK(t.merge(t.slabs("a/status"), R"({"status":{"contactLost":null}})").status == 200);
 }

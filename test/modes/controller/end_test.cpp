@@ -216,6 +216,28 @@ TEST_CASE("an API server that says when to come again is not asked before") {
   c.reachState("spawner-a", State::Scheduled, 31s);
 }
 
+TEST_CASE("what a sweeper says late of a session that has ended changes nothing, not for a moment") {
+  Cluster c;
+  c.startReadyController();
+  c.createSlab("spawner-a");
+  c.reachState("spawner-a", State::Scheduled);
+  c.exitApplication("spawner-a", 3, "Error");
+  c.reachState("spawner-a", State::Failed);
+  const auto slab = c.slab("spawner-a");
+  const backend::SweptPod pod{slab->meta.uid, slab->status.podName, slab->status.podUid, "10.0.0.9", slab->status.nodeName};
+  const WallTime now = c.loop.wallNow();
+  for (const std::string& patch : {backend::runningPatch(pod, now), backend::readyPatch(pod, now, now)}) {
+    cluster::Request late;
+    late.method = "PATCH";
+    late.target = Cluster::slabPath("spawner-a") + "/status";
+    late.headers.emplace_back("Content-Type", "application/json-patch+json");
+    late.body = patch;
+    CHECK(c.api.handle(late, c.now()).status == 422);
+    CHECK(c.slab("spawner-a")->status.phase == "Failed");
+    CHECK(c.slab("spawner-a")->status.reason == "Error");
+  }
+}
+
 TEST_CASE("refused fields and how to allow them") {
   const Json spec = {{"template", Json::parse(R"({"containers":[{"name":"a","image":"b"}],"hostPID":true})")}};
   Cluster c;
