@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "cluster/agent_status.hpp"
 #include "cluster/controllers.hpp"
+#include "spawner/names.hpp"
 
 namespace spawner::cluster {
 namespace {
@@ -43,13 +44,16 @@ void NodeAgent::stopAll(std::uint32_t graceSeconds) {
 
 /// Runs inside the write: notes what to look at.
 void NodeAgent::seen(const Commit& commit) {
-  if (&commit.type != &types::pods) return;
+  const bool awaited = &commit.type == &types::services && waiting_.contains(commit.key);
+  if (&commit.type != &types::pods && !awaited) return;
   const Object& object = commit.after ? *commit.after : *commit.before;
-  if (object.json().textAt({"spec", "nodeName"}) != options_.nodeName) return;
-  if (commit.after)
+  if (!awaited && object.json().textAt({"spec", "nodeName"}) != options_.nodeName) return;
+  if (commit.after) {
     changedKeys_.insert(commit.key);
-  else
+  } else {
     goneUids_.insert(std::string(object.uid()));
+    if (!awaited) waiting_.erase(commit.key);
+  }
   if (workPosted_) return;
   workPosted_ = true;
   const std::weak_ptr<int> alive = alive_;
@@ -84,6 +88,7 @@ void NodeAgent::takeUp(const ObjectPtr& object) {
     server_.call("DELETE", podPath(*plan), R"({"gracePeriodSeconds":0,"preconditions":{"uid":")" + uid + "\"}}", now());
     return;
   }
+  if (waitsForService(*plan)) return;
   const std::string address = addressFor(*plan);
   addresses_[address] = uid;
   AgentPodHost& host = *this;
@@ -100,6 +105,24 @@ void NodeAgent::forget(const std::string& uid) {
   addresses_.erase(it->second->facts().ip);
   pods_.erase(it);  // kills what still runs: the object was deleted without waiting
   runtime_.forgetPod(uid);
+}
+
+/// Its address is its Service's: what is started before the Service is there gets one at which nobody asks.
+bool NodeAgent::waitsForService(const PodPlan& plan) {
+  const std::string key = plan.key();
+  const auto since = waiting_.find(key);
+  const bool over = since != waiting_.end() && !since->second.active();
+  if (over) log_.warn("pod starts without its Service, which will not work", {{"pod", plan.name}});
+  if (over || !plan.annotations.contains(std::string(names::clusterIpAnnotation)) || server_.store().find(types::services, key)) {
+    waiting_.erase(key);
+    return false;
+  }
+  if (since == waiting_.end())
+    waiting_[key] = loop_.after(options_.serviceWait, [this, key] {
+      changedKeys_.insert(key);
+      work();
+    });
+  return true;
 }
 
 /// The cluster IP of the pod's own Service, so that the Service works without a proxy of its own; else the next free address of the range.

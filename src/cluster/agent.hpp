@@ -23,6 +23,9 @@ struct NodeAgentOptions {
   std::uint32_t podRange = 0x7F400000;    // 127.64.0.0: pod addresses are taken from here upwards …
   std::uint32_t podRangeSize = 1U << 16;  // … when no Service of the pod's name gives its cluster IP
   std::size_t maxPods = 1000;
+  /// How long a pod with the annotation `spawner.dev/cluster-ip` waits for its Service, which is made beside it; without it, it starts then
+  /// with an address of its own, and the Service never works.
+  Duration serviceWait = std::chrono::seconds(10);
   AgentPodOptions pod;
 };
 
@@ -49,6 +52,7 @@ class NodeAgent final : private AgentPodHost {
   void work();
   void takeUp(const ObjectPtr& object);
   void forget(const std::string& uid);
+  [[nodiscard]] bool waitsForService(const PodPlan& plan);
   [[nodiscard]] std::string addressFor(const PodPlan& plan);
   [[nodiscard]] Now now() const { return Now{loop_.now(), loop_.wallNow()}; }
 
@@ -63,6 +67,7 @@ class NodeAgent final : private AgentPodHost {
   std::uint32_t nextAddress_ = 0;
   std::set<std::string> changedKeys_;  // pods to look at in the next turn
   std::set<std::string> goneUids_;
+  std::map<std::string, Timer> waiting_;  // by key: pods without their Service
   bool workPosted_ = false;
   std::shared_ptr<void> hook_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
