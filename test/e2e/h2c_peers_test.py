@@ -162,7 +162,7 @@ class Peers(unittest.TestCase):
 
     def test_more_connections_where_the_application_limits_streams(self):
         limit = {h2.settings.SettingCodes.MAX_CONCURRENT_STREAMS: 3}
-        client = self.client(self.sidecar("--max-upstream-connections=4", "--connect-timeout-seconds=1", settings=limit))
+        client = self.client(self.sidecar("--max-upstream-connections=4", "--connect-timeout-seconds=4", settings=limit))
         for _ in range(11):
             client.request("/never")
         self.assertEqual(client.answer(client.request("/x"))[0], 200)
@@ -193,9 +193,9 @@ class Peers(unittest.TestCase):
         push()
         self.assertGreaterEqual(sent, 65535)
         self.assertLess(sent, 512 * 1024)
+        client.socket.settimeout(raw.LIMIT)
         self.assertEqual(client.answer(client.request("/release"))[0], 200)
         push()
-        client.socket.settimeout(raw.LIMIT)
         seen = json.loads(client.answer(stream)[2])
         self.assertEqual((seen["size"], seen["sha256"]), (whole, hashlib.sha256(bytes(whole)).hexdigest()))
 
@@ -276,7 +276,7 @@ class Hostile(unittest.TestCase):
         self.assertEqual(self.counter(sidecar, "floods"), 1)
 
     def test_a_preface_in_pieces_and_none_at_all(self):
-        sidecar = self.sidecar("--head-timeout-seconds=1")
+        sidecar = self.sidecar("--head-timeout-seconds=3")
         with sidecar.connect() as connection:
             for byte in PREFACE + SETTINGS:
                 connection.sendall(bytes([byte]))
@@ -300,7 +300,7 @@ class Hostile(unittest.TestCase):
             Reader(connection).rest()
 
     def test_a_connection_without_streams_is_closed_in_time(self):
-        sidecar = self.sidecar("--keep-alive-seconds=1")
+        sidecar = self.sidecar("--keep-alive-seconds=3")
         client = Client(sidecar.port)
         self.addCleanup(client.close)
         self.assertEqual(client.answer(client.request("/x"))[0], 200)

@@ -113,12 +113,13 @@ class Grpc(unittest.TestCase):
         wait_for("the end of use", lambda: self.sidecar.live() == 0, SOON)
 
     def test_a_deadline_reaches_the_application(self):
+        deadline = 2  # in which the call reaches the application on any machine
         began = time.monotonic()
         with self.assertRaises(grpc.RpcError) as raised:
-            self.channel.unary_unary("/t/wait")(b"", timeout=0.5)
+            self.channel.unary_unary("/t/wait")(b"", timeout=deadline)
         self.assertEqual(raised.exception.code(), grpc.StatusCode.DEADLINE_EXCEEDED)
         self.assertTrue(self.application.cancelled.wait(SOON), "the application did not hear of the deadline")
-        self.assertLess(time.monotonic() - began, 0.5 + 2 * SOON)
+        self.assertLess(time.monotonic() - began, deadline + 2 * SOON)
 
     def test_a_thousand_calls_at_once_on_one_connection(self):
         call = self.channel.unary_unary("/t/hold")

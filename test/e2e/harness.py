@@ -186,7 +186,7 @@ class WebSocket:
                 if first & 0x80:
                     return message.decode()
 
-    def receive_type(self, wanted, seconds=5.0):
+    def receive_type(self, wanted, seconds=15.0):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self.socket.settimeout(max(0.05, end - time.monotonic()))

@@ -57,11 +57,11 @@ def status_of(raw):
 
 
 class Limits(unittest.TestCase):
-    OPTIONS = ("--max-head-bytes=2000", "--max-head-fields=10", "--head-timeout-seconds=1", "--keep-alive-seconds=1",
+    OPTIONS = ("--max-head-bytes=2000", "--max-head-fields=10", "--head-timeout-seconds=3", "--keep-alive-seconds=3",
                "--write-timeout-seconds=1", "--max-linger-bytes=1000", "--max-chunk-extension-bytes=16", "--max-trailer-bytes=64",
                "--max-connections=20", "--max-tunnels=1", "--max-interim-answers=2", "--max-answer-head-bytes=2000",
                "--max-answer-head-fields=20", "--max-answer-chunk-extension-bytes=16", "--max-answer-trailer-bytes=64",
-               "--answer-timeout-seconds=1", "--stall-timeout-seconds=2", "--half-close-seconds=1")
+               "--answer-timeout-seconds=3", "--stall-timeout-seconds=2", "--half-close-seconds=1")
 
     def setUp(self):
         self.application = Application(serve)
@@ -168,7 +168,7 @@ class Limits(unittest.TestCase):
     def test_requests_that_come_too_early_are_bounded(self):
         with socket.socket() as nobody:
             nobody.bind(("127.0.0.1", 0))
-            sidecar = MeasuredSidecar(nobody.getsockname()[1], "--max-waiting=1", "--ready-wait-seconds=1", listens=False)
+            sidecar = MeasuredSidecar(nobody.getsockname()[1], "--max-waiting=1", "--ready-wait-seconds=4", listens=False)
             self.addCleanup(sidecar.close)
             with sidecar.connect() as first, sidecar.connect() as second:
                 for one in (first, second):

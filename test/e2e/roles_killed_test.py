@@ -5,6 +5,7 @@ not taken for the end of a session.
 """
 
 import collections
+import contextlib
 import datetime
 import http.client
 import json
@@ -27,9 +28,12 @@ SEED = int(os.environ.get("SPAWNER_TEST_SEED", "20261124"))
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below those that the kernel gives away by itself: nobody takes it while its role is down."""
+    chance = random.SystemRandom()
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", chance.randrange(20000, 32000)))
+            return probe.getsockname()[1]
 
 
 class RoleProcess:

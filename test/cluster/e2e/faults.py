@@ -61,6 +61,10 @@ def roll(cluster, role):
     cluster.rollout(workload)
 
 
+def is_ready(pod):
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in pod["status"].get("conditions", []))
+
+
 def wait_roles(cluster, seconds=120):
     """Until each role is there in full number, and Ready."""
     def there():
@@ -70,6 +74,8 @@ def wait_roles(cluster, seconds=120):
             status = thing["status"]
             wanted = thing["spec"].get("replicas", status.get("desiredNumberScheduled", 0))
             if status.get("numberReady", status.get("readyReplicas", 0)) != wanted or status.get("observedGeneration") != thing["metadata"]["generation"]:
+                return False
+            if sum(map(is_ready, cluster.pods_of(name_of(workload)))) != wanted:  # the status above may be of before the fault
                 return False
         return True
     wait_for("all roles to be Ready", there, seconds, 0.1)
@@ -104,7 +110,7 @@ class Visitor:
     def assert_lives(self):
         try:
             self.board.send({"type": "clear"})
-            self.board.receive_type("clear")
+            self.board.receive_type("clear", 15)
         except OSError as problem:
             raise AssertionError(f"the connection of its user ended: {problem!r}; {self.session.tell()}") from None
 

@@ -22,7 +22,7 @@ from world import Session
 
 OVERLAY = ROOT / "manifests" / "overlays" / "nginx"
 NODE_ADDRESS = "172.30.0.1"
-GRACE = 3
+GRACE = 5
 SLACK = 8
 
 
@@ -122,8 +122,8 @@ class Nginx(unittest.TestCase):
         self.assertFalse(session.status.get("swept"), session.tell())
         board.send({"type": "clear"})
         board.receive_type("clear")
-        board.close()
         left = time.monotonic()
+        board.close()
         swept = session.wait_state("Swept", GRACE + 2 + SLACK)
         self.assertGreater(swept - left, GRACE - 0.1)
 

@@ -52,7 +52,7 @@ class Together(unittest.TestCase):
         cls._pool.shutdown()
         world = cls.world
         world.delete_all(45)
-        twice = {name: len(uids) for name in world.pods.changes
+        twice = {name: len(uids) for name in list(world.pods.changes)
                  if len(uids := {pod["metadata"]["uid"] for _, _, pod in world.pods.changes[name]}) > 1}
         if twice:
             raise AssertionError(f"sessions with more than one pod: {twice}")

@@ -4,6 +4,8 @@
 """
 
 import collections
+import datetime
+import http.client
 import json
 import threading
 import time
@@ -15,6 +17,11 @@ from harness import EventStream, WebSocket, request, wait_for
 # termination grace period of a pod).
 GONE_SECONDS = 18
 STATES = ["Submitted", "Constructed", "Scheduled", "Running", "Ready", "Swept", "Failed"]
+
+
+def seconds(text):
+    """A time of the API (RFC 3339) in seconds since 1970."""
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 class Watch(threading.Thread):
@@ -34,7 +41,7 @@ class Watch(threading.Thread):
                 with self.cluster.open("GET", self.path + query, timeout=3600) as answer:
                     for line in answer:
                         version = self.take(json.loads(line)) or version
-            except OSError as problem:
+            except (OSError, ValueError, http.client.HTTPException) as problem:
                 self.problem = problem
 
     def take(self, event):
@@ -172,6 +179,7 @@ class Session:
 
     def ready(self, seconds=40):
         self.wait_state("Ready", seconds)
+        self.wait("its pod and Service to be told", lambda: all(watch.changes[self.name] for watch in (self.world.pods, self.world.services)), 20)
         return self
 
     def wait_end(self, state, reason, seconds=40):
