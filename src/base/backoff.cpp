@@ -15,4 +15,8 @@ Duration Backoff::next(Random& random) {
   return Duration(static_cast<Duration::rep>(base * (1.0 + options_.jitter * (2.0 * unit - 1.0))));
 }
 
+Duration Backoff::next(Random& random, std::optional<Duration> asked) {
+  return std::max(next(random), std::min(asked.value_or(Duration::zero()), options_.maxAsked));
+}
+
 }  // namespace spawner

@@ -116,7 +116,7 @@ struct EventRecorder::Impl {
     if (told.size() > maxTold) told.clear();
   }
   void rest(Item item, std::optional<Duration> retryAfter) {
-    const Duration delay = std::max(item.backoff.next(random), std::min<Duration>(retryAfter.value_or(Duration::zero()), maxRetryAfter));
+    const Duration delay = item.backoff.next(random, retryAfter);
     const std::uint64_t id = nextId++;
     auto& [resting_, timer] = resting[id];
     resting_ = std::move(item);
@@ -128,7 +128,6 @@ struct EventRecorder::Impl {
   }
 
   static constexpr std::size_t maxTold = 100;
-  static constexpr Duration maxRetryAfter = std::chrono::minutes(1);
   static constexpr Duration maxFlush = std::chrono::seconds(2);
 
   Loop& loop;

@@ -6,8 +6,7 @@
 namespace spawner::k8s {
 namespace {
 
-/// A server may ask for patience, but not for ever.
-constexpr Duration maxRetryAfter = std::chrono::minutes(5);
+/// A watch that lived so long was none that fails at once.
 constexpr Duration wellAfter = std::chrono::seconds(5);
 
 }  // namespace
@@ -54,10 +53,8 @@ ReflectorMachine::Step ReflectorMachine::failed(const Error& error, TimePoint no
   if (lost) state_ = State::Empty;
   // The first 410 after a working watch is the ordinary course of things.
   const bool atOnce = error.kind == ErrorKind::Gone && backoff_.tries() == 0;
-  Duration delay = backoff_.next(random_);
-  if (atOnce) delay = Duration::zero();
-  if (error.retryAfter) delay = std::max(delay, std::min(*error.retryAfter, maxRetryAfter));
-  return {ask(), delay};
+  const Duration delay = backoff_.next(random_, error.retryAfter);
+  return {ask(), atOnce && !error.retryAfter ? Duration::zero() : delay};
 }
 
 }  // namespace spawner::k8s

@@ -29,6 +29,15 @@ TEST_CASE("backoff: without jitter it doubles up to the maximum and stays there"
   CHECK(backoff.next(*random) == 100ms);
 }
 
+TEST_CASE("backoff: what a server asks for is kept to, but not for ever") {
+  const auto random = seededRandom(1);
+  Backoff backoff({.first = 100ms, .max = 1s, .factor = 2.0, .jitter = 0.0, .maxAsked = 5s});
+  CHECK(backoff.next(*random, std::nullopt) == 100ms);
+  CHECK(backoff.next(*random, 3s) == 3s);
+  CHECK(backoff.next(*random, 10ms) == 400ms);
+  CHECK(backoff.next(*random, Duration::max()) == 5s);
+}
+
 TEST_CASE("backoff: jitter stays within its bounds and fills them") {
   Extreme lowest(0), highest(UINT64_MAX);
   CHECK(Backoff({.first = 1s, .max = 1min, .factor = 2.0, .jitter = 0.2}).next(lowest) == 800ms);

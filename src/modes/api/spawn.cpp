@@ -104,7 +104,7 @@ class Spawn : public std::enable_shared_from_this<Spawn> {
   }
 
   void repeat(const Error& error) {
-    const Duration delay = std::max(backoff_.next(random_), error.retryAfter.value_or(Duration::zero()));
+    const Duration delay = backoff_.next(random_, error.retryAfter);
     if (loop_.now() + delay >= deadline_) return finish(error, mayBeMade_);
     again_ = loop_.after(delay, [weak = weak_from_this()] {
       if (const std::shared_ptr<Spawn> self = weak.lock()) self->post();

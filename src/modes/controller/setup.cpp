@@ -11,9 +11,6 @@
 namespace spawner::controller {
 namespace {
 
-/// A server may ask for patience, but all sessions wait for this start.
-constexpr Duration maxRetryAfter = std::chrono::seconds(30);
-
 std::string secretJson(const std::string& ns, const Ed25519Key& key) {
   return nlohmann::json{
       {"apiVersion", "v1"},
@@ -94,7 +91,7 @@ void Setup::next(void (Setup::*step)(), Duration delay) {
 }
 
 void Setup::retry(const Error& error, std::string_view what, void (Setup::*step)()) {
-  const Duration delay = std::max(backoff_.next(context_.random), std::min(error.retryAfter.value_or(Duration::zero()), maxRetryAfter));
+  const Duration delay = backoff_.next(context_.random, error.retryAfter);
   context_.log.warn("start waits", {{"for", what}, {"error", error}, {"retry_ms", delay / std::chrono::milliseconds(1)}});
   next(step, delay);
 }

@@ -7,12 +7,6 @@
 #include "spawner/names.hpp"
 
 namespace spawner::sweeper {
-namespace {
-
-/// A server may ask for patience, but a session waits for its facts.
-constexpr Duration maxRetryAfter = std::chrono::seconds(30);
-
-}  // namespace
 
 FactWriter::FactWriter(const Environment& environment, std::string ns, std::string slabName, backend::SweptPod pod, Logger log,
                        Handlers handlers)
@@ -162,7 +156,7 @@ void FactWriter::refused(const Error& error) {
 void FactWriter::retry(const Error& error) {
   environment_.metrics.statusWriteErrors.add();
   if (backoff_.tries() % 10 == 0) log_.warn("status write failed; trying again", {{"error", error}, {"tries", backoff_.tries()}});
-  const Duration delay = std::max(backoff_.next(environment_.random), std::min(error.retryAfter.value_or(Duration::zero()), maxRetryAfter));
+  const Duration delay = backoff_.next(environment_.random, error.retryAfter);
   retry_ = environment_.loop.after(delay, [this] { next(); });
 }
 
