@@ -66,6 +66,8 @@ inline constexpr std::string_view submittedAnnotation =
 // On every answer that the data plane (sidecar, gateway) made itself instead of the application: the reason's word. So the next hop can
 // tell.
 inline constexpr std::string_view reasonHeader = "Spawner-Reason";
+// On every request from a gateway to a sidecar: the uid of the pod that it is for. Never passed on to an application.
+inline constexpr std::string_view podHeader = "Spawner-Pod";
 
 // Admin protocol: Authorization: Spawner1 <key id>:<base64url Ed25519 signature>.
 inline constexpr std::string_view signatureScheme = "Spawner1";

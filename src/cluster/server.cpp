@@ -157,7 +157,7 @@ void Server::Impl::handle(std::unique_ptr<http::Call> call) {
   Request request;
   request.method = call->head().method;
   request.target = call->head().target;
-  for (const auto& field : call->head().headers.fields()) request.headers.push_back(field);
+  for (const auto& [name, value] : call->head().headers.fields()) request.headers.emplace_back(name, value);
   request.body = call->body();
   Response response = api.handle(request, now());
   if (!response.stream) return call->respond(httpResponse(std::move(response)));

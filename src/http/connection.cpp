@@ -95,7 +95,7 @@ void Connection::run(std::string_view fresh) {
   }
   running_ = false;
   if (phase_ != Phase::Closed) {
-    leftover_ = std::string(rest_);
+    if (!rest_.empty()) leftover_ = std::string(rest_);
     formerToken_.reset();
     updateInterest();
   }
@@ -309,7 +309,11 @@ void Connection::schedule() {
 }
 
 void Connection::updateInterest() {
-  if (phase_ != Phase::Closed) watch_.set(Interest{!readOff_, blocked_, true, readsAll_});
+  if (phase_ == Phase::Closed || (watchedOff_ == readOff_ && watchedBlocked_ == blocked_ && watchedEdge_ == readsAll_)) return;
+  watchedOff_ = readOff_;
+  watchedBlocked_ = blocked_;
+  watchedEdge_ = readsAll_;
+  watch_.set(Interest{!readOff_, blocked_, true, readsAll_});
 }
 
 /// The client went away, or a limit was passed: nothing more can be said to it.

@@ -121,6 +121,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool readOff_ = false;    // input came that nobody wants now: it stays in the kernel
   bool flushDue_ = false;
   bool readsAll_ = true;  // nothing is left in the kernel: an edge is enough to tell of more
+  bool watchedOff_ = false, watchedBlocked_ = false, watchedEdge_ = true;  // what the watch was made with, or set to
 
   // the exchange under way
   ExchangeImpl* exchange_ = nullptr;

@@ -245,7 +245,8 @@ void Connection::push(std::initializer_list<std::string_view> pieces) {
     const std::string_view waiting = std::string_view(out_).substr(outAt_);
     const std::string_view* piece = pieces.begin();
     const auto at = [&](std::size_t i) { return i < pieces.size() ? piece[i] : std::string_view(); };
-    const IoResult sent = writePieces(socket_.get(), {waiting, at(0), at(1), at(2)});
+    const IoResult sent =
+        pieces.size() == 0 ? writeSome(socket_.get(), waiting) : writePieces(socket_.get(), {waiting, at(0), at(1), at(2)});
     if (sent.kind == IoResult::Kind::Failed) {
       peerGone();
       return;

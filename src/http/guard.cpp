@@ -143,25 +143,28 @@ void HeadFacts::setTarget(std::string_view text) {
   for (const char c : text) targetBytes |= classOf(c);
 }
 
-void HeadFacts::note(std::string_view name, std::string_view value) {
-  const auto is = [&](std::string_view known) { return equalsIgnoreCase(name, known); };
-  if (is("Host")) {
-    ++hosts;
-    host = value;
-  } else if (is("Content-Length")) {
-    ++contentLengths;
-    contentLength = value;
-    length = parseUnsigned(value, maxContentLength);
-  } else if (is("Transfer-Encoding")) {
-    ++transferEncodings;
-    transferEncoding = value;
-  } else if (is("Upgrade")) {
-    hasUpgrade = true;
-  } else if (is("Connection")) {
-    noteConnection(*this, value, true);
-  } else if (is("Proxy-Connection")) {
-    noteConnection(*this, value, false);
+FieldName HeadFacts::note(std::string_view name, std::string_view value) {
+  const FieldName known = fieldName(name);
+  switch (known) {
+    case FieldName::Host:
+      ++hosts;
+      host = value;
+      break;
+    case FieldName::ContentLength:
+      ++contentLengths;
+      contentLength = value;
+      length = parseUnsigned(value, maxContentLength);
+      break;
+    case FieldName::TransferEncoding:
+      ++transferEncodings;
+      transferEncoding = value;
+      break;
+    case FieldName::Upgrade: hasUpgrade = true; break;
+    case FieldName::Connection: noteConnection(*this, value, true); break;
+    case FieldName::ProxyConnection: noteConnection(*this, value, false); break;
+    default: break;
   }
+  return known;
 }
 
 bool isHostAndPort(std::string_view text) {

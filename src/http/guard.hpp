@@ -39,8 +39,8 @@ struct HeadFacts {
     bool malformed = false;                                  // it, or Proxy-Connection, is no list of tokens
   } connection;
 
-  /// REQUIRES: called for each field, with its value trimmed.
-  void note(std::string_view name, std::string_view value);
+  /// REQUIRES: called for each field, with its value trimmed. Returns which name that is.
+  FieldName note(std::string_view name, std::string_view value);
   /// For targets that no head's reader has seen.
   void setTarget(std::string_view text);
   [[nodiscard]] bool upgrades() const { return hasUpgrade && connection.upgrade && minorVersion >= 1; }

@@ -17,12 +17,10 @@ void fill(RequestHead& head, const HeadFacts& facts) {
   head.minorVersion = facts.minorVersion;
   head.upgrade = facts.upgrades();
   head.keepAlive = facts.keepsAlive();
-  if (facts.transferEncodings > 0) {
-    head.framing = Framing::Chunked;
-  } else if (facts.contentLengths > 0) {
-    head.contentLength = facts.length.value_or(0);
-    head.framing = Framing::Length;  // of 0 too: the field then goes on to the upstream
-  }
+  head.contentLength = facts.length.value_or(0);
+  head.framing = facts.transferEncodings > 0 ? Framing::Chunked
+                 : facts.contentLengths > 0  ? Framing::Length  // of 0 too: the field then goes on to the upstream
+                                             : Framing::None;
 }
 
 void fill(ResponseHead& head, const HeadFacts& facts) {
@@ -119,13 +117,9 @@ HeadFeed RequestHeadParser::feed(std::string_view bytes) {
   HeadFacts facts;
   const HeadFeed fed = collector_.feed(bytes, [&](std::string_view head) {
     facts = HeadFacts();
-    head_ = RequestHead();
     return readHead(head, collector_.maxFields(), facts, head_.headers);
   });
-  if (fed.status != HeadFeed::Status::Done) {
-    head_ = RequestHead();  // of a head in pieces only its bytes are kept
-    return fed;
-  }
+  if (fed.status != HeadFeed::Status::Done) return fed;
   if (const auto refusal = firstBroken(facts)) return refused(fed.consumed, *refusal);
   fill(head_, facts);
   return fed;
@@ -142,7 +136,6 @@ HeadFeed ResponseHeadParser::feed(std::string_view bytes, std::string_view reque
     facts = HeadFacts();
     facts.request = false;
     facts.method = requestMethod;
-    head_ = ResponseHead();
     return readHead(head, collector_.maxFields(), facts, head_.headers);
   });
   if (fed.status == HeadFeed::Status::Done) {
@@ -150,10 +143,7 @@ HeadFeed ResponseHeadParser::feed(std::string_view bytes, std::string_view reque
   }
   if (fed.status == HeadFeed::Status::Refused)
     fed.refusal.status = 502;  // whatever is wrong with an upstream's answer, the client is told that
-  if (fed.status == HeadFeed::Status::Done)
-    fill(head_, facts);
-  else
-    head_ = ResponseHead();  // of a head in pieces only its bytes are kept
+  if (fed.status == HeadFeed::Status::Done) fill(head_, facts);
   return fed;
 }
 

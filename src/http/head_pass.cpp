@@ -15,8 +15,6 @@ constexpr Refusal badTarget{400, "BadTarget", "The request target has bytes that
 constexpr Refusal badFieldName{400, "BadFieldName", "A header line does not begin with a name and a colon."};
 constexpr Refusal badFieldValue{400, "BadFieldValue", "A header's value has control characters."};
 
-constexpr std::size_t usualFields = 8;  // room for so many is made at once
-
 bool isDigit(char c) { return c >= '0' && c <= '9'; }
 
 /// True when the start line names an HTTP version that is none of ours.
@@ -61,10 +59,10 @@ class Pass {
 
   /// Up to and with the empty line.
   const Refusal* fields(std::size_t most, Headers& headers) {
-    headers.fields().reserve(usualFields);
     for (std::size_t lines = 0; at_ != end_; ++lines) {
       if (*at_ == '\r') return takeLineEnd() ? nullptr : &badSyntax;
       if (lines == most) break;
+      const char* const line = at_;
       const bool folded = lines > 0 && is(ByteClass::blank, *at_);
       const std::string_view name = folded ? std::string_view() : scan(ByteClass::token);
       if (!folded && (name.empty() || !take(':'))) return &badFieldName;
@@ -79,8 +77,8 @@ class Pass {
         continue;
       }
       const std::string_view value(first, static_cast<std::size_t>(last - first));
-      facts_.note(name, value);
-      headers.fields().emplace_back(name, value);
+      const bool whole = first - line == static_cast<std::ptrdiff_t>(name.size() + 2) && first[-1] == ' ' && at_ - last == 2;
+      headers.note({offset(line), size(name), offset(first), size(value), facts_.note(name, value), whole});
     }
     return &badSyntax;
   }
@@ -88,6 +86,8 @@ class Pass {
   [[nodiscard]] std::size_t length() const { return since(begin_).size(); }
 
  private:
+  [[nodiscard]] std::uint32_t offset(const char* at) const { return static_cast<std::uint32_t>(at - begin_); }
+  [[nodiscard]] static std::uint32_t size(std::string_view text) { return static_cast<std::uint32_t>(text.size()); }
   [[nodiscard]] std::string_view since(const char* first) const { return {first, static_cast<std::size_t>(at_ - first)}; }
 
   std::string_view scan(std::uint8_t bits) {
@@ -142,7 +142,12 @@ HeadRead readHead(std::string_view bytes, std::size_t maxFields, HeadFacts& fact
   Pass pass(bytes, facts);
   const Refusal* refusal = facts.request ? pass.requestLine() : pass.statusLine();
   if (refusal == nullptr) refusal = pass.fields(maxFields, headers);
-  return {refusal, refusal == nullptr ? pass.length() : 0};
+  if (refusal != nullptr) {
+    headers = Headers();
+    return {refusal, 0};
+  }
+  headers.keep(bytes.substr(0, pass.length()));
+  return {nullptr, pass.length()};
 }
 
 }  // namespace spawner::http

@@ -16,7 +16,8 @@ struct HeadRead {
 };
 
 /// Reads the head that `bytes` begin with; `facts.request` says of which kind. A head that does not end within them, and one of more fields
-/// than `maxFields`, is "BadSyntax": who wants to know more asks the collector. The facts borrow from `bytes`.
+/// than `maxFields`, is "BadSyntax": who wants to know more asks the collector. The facts borrow from `bytes`. REQUIRES: the
+/// headers are empty; when refused they stay so.
 HeadRead readHead(std::string_view bytes, std::size_t maxFields, HeadFacts& facts, Headers& headers);
 
 }  // namespace spawner::http

@@ -1,7 +1,6 @@
 #include "http/head_writer.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "http/guard.hpp"
 
@@ -9,47 +8,58 @@ namespace spawner::http {
 
 namespace {
 
-constexpr auto connectionFields =
-    std::to_array<std::string_view>({"Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade"});
-
 bool isTarget(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
-std::string_view version(int minorVersion) { return minorVersion == 0 ? "HTTP/1.0" : "HTTP/1.1"; }
-
 }  // namespace
+
+void HeadWriter::grow(std::size_t size) {
+  constexpr std::size_t usual = 512;  // what a head needs, made at once
+  out_.resize(std::max(end_ + size, std::min(out_.capacity(), end_ + size + usual)));
+}
 
 void HeadWriter::requestLine(std::string_view method, std::string_view target, int minorVersion) {
   if (!isToken(method)) bad_ = "the method";
   if (!isTarget(target)) bad_ = "the request target";
-  out_.append(method).append(" ").append(target).append(" ").append(version(minorVersion)).append("\r\n");
+  char* at = put(room(method.size() + target.size() + sizeof "  HTTP/1.x\r\n" - 1), method);
+  *at++ = ' ';
+  std::memcpy(put(at, target), minorVersion == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n", 11);
 }
 
 void HeadWriter::statusLine(int status, std::string_view reason, int minorVersion) {
   if (status < 100 || status > 999) bad_ = "the status";
   if (!isFieldValue(reason)) bad_ = "the reason phrase";
   const auto digit = [status](int of) { return static_cast<char>('0' + status / of % 10); };
-  const char number[] = {' ', digit(100), digit(10), digit(1), ' '};
   const std::string_view phrase = reason.empty() ? reasonPhrase(status) : reason;
-  out_.append(version(minorVersion)).append(number, sizeof number).append(phrase).append("\r\n");
+  char* const at = room(sizeof "HTTP/1.x 200 \r\n" - 1 + phrase.size());
+  std::memcpy(at, minorVersion == 0 ? "HTTP/1.0 " : "HTTP/1.1 ", 9);
+  at[9] = digit(100);
+  at[10] = digit(10);
+  at[11] = digit(1);
+  at[12] = ' ';
+  std::memcpy(put(at + 13, phrase), "\r\n", 2);
 }
 
 void HeadWriter::field(std::string_view name, std::string_view value) {
   if (!isToken(name)) {
     bad_ = "a field's name";
-  } else if (!isFieldValue(value)) {
-    bad_ = "the value of the field ";
-    bad_.append(name);
-  } else {
-    out_.append(name).append(": ").append(value).append("\r\n");
+    return;
   }
+  if (!isFieldValue(value)) return badValue(name);
+  char* const at = put(room(name.size() + 2 + value.size() + 2), name);
+  std::memcpy(at, ": ", 2);
+  std::memcpy(put(at + 2, value), "\r\n", 2);
+}
+
+void HeadWriter::badValue(std::string_view name) {
+  bad_ = "the value of the field ";
+  bad_.append(name);
 }
 
 void HeadWriter::endToEndFields(const Headers& headers) {
   const HopByHop hopByHop(headers);
-  for (const auto& [name, value] : headers.fields())
-    if (!hopByHop.has(name) && !equalsIgnoreCase(name, "Content-Length")) field(name, value);
+  fields(headers, [&](const Headers::Place& place) { return place.known == FieldName::ContentLength || hopByHop.has(place); });
 }
 
 Result<void> HeadWriter::finish() {
@@ -57,7 +67,8 @@ Result<void> HeadWriter::finish() {
     out_.resize(start_);
     return Error{ErrorKind::InvalidArgument, "cannot write an HTTP head: " + bad_ + " has characters that would break it", std::nullopt};
   }
-  out_.append("\r\n");
+  std::memcpy(room(2), "\r\n", 2);
+  out_.resize(end_);
   return {};
 }
 
@@ -79,9 +90,14 @@ Result<std::string> writeHead(const ResponseHead& head) {
   return out;
 }
 
-bool HopByHop::has(std::string_view name) const {
-  const auto equals = [&](std::string_view other) { return equalsIgnoreCase(name, other); };
-  return std::any_of(connectionFields.begin(), connectionFields.end(), equals) || (naming_ && naming_->hasToken("Connection", name));
+HopByHop::HopByHop(const Headers& headers) {
+  for (std::size_t i = 0; i < headers.size(); ++i) {
+    const Headers::Place& place = headers.place(i);
+    if (place.known != FieldName::Connection) continue;
+    const std::string_view value = headers.valueOf(place);
+    if (!equalsIgnoreCase(value, "close") && !equalsIgnoreCase(value, "keep-alive") && !equalsIgnoreCase(value, "upgrade"))
+      naming_ = &headers;
+  }
 }
 
 }  // namespace spawner::http

@@ -11,8 +11,6 @@ namespace spawner::http {
 
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
 int hexValue(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -45,64 +43,19 @@ TargetParts splitTarget(std::string_view target) {
 Response make(int status, std::string_view type, std::string body) {
   Response response;
   response.status = status;
-  response.headers.add("Content-Type", std::string(type));
+  response.headers.add("Content-Type", type);
   response.body = std::move(body);
   return response;
 }
 
 }  // namespace
 
-bool sameLetters(const char* a, const char* b, std::size_t size) {
-  std::size_t i = 0;
-  for (std::uint64_t x = 0, y = 0; size - i >= sizeof x; i += sizeof x) {  // most names are written alike
-    std::memcpy(&x, a + i, sizeof x);
-    std::memcpy(&y, b + i, sizeof y);
-    if (x != y) break;
-  }
-  for (; i < size; ++i)
-    if (a[i] != b[i] && lower(a[i]) != lower(b[i])) return false;
-  return true;
-}
-
-void Headers::set(std::string_view name, std::string value) {
-  remove(name);
-  fields_.emplace_back(std::string(name), std::move(value));
-}
-
-void Headers::remove(std::string_view name) {
-  std::erase_if(fields_, [&](const Field& field) { return equalsIgnoreCase(field.first, name); });
-}
-
-std::string_view Headers::get(std::string_view name) const {
-  for (const Field& field : fields_)
-    if (equalsIgnoreCase(field.first, name)) return field.second;
-  return {};
-}
-
-bool Headers::has(std::string_view name) const {
-  return std::any_of(fields_.begin(), fields_.end(), [&](const Field& field) { return equalsIgnoreCase(field.first, name); });
-}
-
-bool Headers::hasToken(std::string_view name, std::string_view token) const {
-  for (const auto& [fieldName, value] : fields_) {
-    if (!equalsIgnoreCase(fieldName, name)) continue;
-    std::string_view rest = value;
-    for (;;) {
-      const std::size_t comma = rest.find(',');
-      if (equalsIgnoreCase(trim(rest.substr(0, comma)), token)) return true;
-      if (comma == std::string_view::npos) break;
-      rest.remove_prefix(comma + 1);
-    }
-  }
-  return false;
-}
-
 std::string_view RequestHead::path() const { return splitTarget(target).path; }
 std::string_view RequestHead::query() const { return splitTarget(target).query; }
 std::string_view RequestHead::host() const {
-  if (target.starts_with('/')) return headers.get("Host");
+  if (target.starts_with('/')) return headers.get(FieldName::Host);
   const std::string_view authority = splitTarget(target).authority;
-  return authority.empty() ? headers.get("Host") : authority;
+  return authority.empty() ? headers.get(FieldName::Host) : authority;
 }
 
 std::string_view reasonPhrase(int status) {

@@ -1,43 +1,15 @@
 #pragma once
-// HTTP messages as values: header fields, heads, and whole messages with a body in memory.
+// HTTP messages as values: heads, and whole messages with a body in memory.
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
+#include "http/headers.hpp"
 #include "spawner/time.hpp"
 
 namespace spawner::http {
-
-/// True when `size` bytes are equal but for the case of ASCII letters.
-bool sameLetters(const char* a, const char* b, std::size_t size);
-/// True when equal but for the case of ASCII letters. Inline, for most texts that are compared differ in length.
-inline bool equalsIgnoreCase(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && sameLetters(a.data(), b.data(), a.size());
-}
-
-/// Header fields in order of arrival. Names compare without case (RFC 9110 §5.1).
-class Headers {
- public:
-  using Field = std::pair<std::string, std::string>;
-  void add(std::string name, std::string value) { fields_.emplace_back(std::move(name), std::move(value)); }
-  /// Replaces every field of that name by one.
-  void set(std::string_view name, std::string value);
-  void remove(std::string_view name);
-  /// The first value; empty when absent (has() tells the difference).
-  [[nodiscard]] std::string_view get(std::string_view name) const;
-  [[nodiscard]] bool has(std::string_view name) const;
-  /// True when a comma-separated list field contains the token, in any of its lines, without case (`Connection: keep-alive, Upgrade`).
-  [[nodiscard]] bool hasToken(std::string_view name, std::string_view token) const;
-  [[nodiscard]] const std::vector<Field>& fields() const { return fields_; }
-  [[nodiscard]] std::vector<Field>& fields() { return fields_; }
-
- private:
-  std::vector<Field> fields_;
-};
 
 /// How a message's body is framed (RFC 9112 §6.3).
 enum class Framing { None, Length, Chunked, UntilClose };

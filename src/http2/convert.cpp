@@ -42,8 +42,8 @@ http::RequestHead requestHead(Head head) {
   request.method = std::move(head.method);
   request.target = std::move(head.path);
   if (!head.authority.empty()) request.headers.add("Host", head.authority);
-  for (auto& [name, value] : head.headers.fields())
-    if (head.authority.empty() || name != "host") request.headers.add(std::move(name), std::move(value));
+  for (const auto& [name, value] : head.headers.fields())
+    if (head.authority.empty() || name != "host") request.headers.add(name, value);
   return request;
 }
 
@@ -96,7 +96,8 @@ Fields trailerFields(const http::Headers& trailers) {
   return fields;
 }
 
-Result<Fields> requestFields(const std::string& method, const std::string& target, const std::vector<http::Headers::Field>& fields) {
+Result<Fields> requestFields(const std::string& method, const std::string& target,
+                             const std::vector<std::pair<std::string, std::string>>& fields) {
   Fields all = {{":method", method}, {":scheme", "http"}, {":authority", ""}, {":path", target}};
   all.reserve(fields.size() + 4);
   for (const auto& [name, value] : fields) {

@@ -23,6 +23,7 @@ Result<Fields> answerFields(const http::ResponseHead& head, bool headRequest = f
 /// Trailers for the wire: what may not stand there is left out.
 Fields trailerFields(const http::Headers& trailers);
 /// A request for the wire from its end-to-end fields (Host is among them, and becomes :authority).
-Result<Fields> requestFields(const std::string& method, const std::string& target, const std::vector<http::Headers::Field>& fields);
+Result<Fields> requestFields(const std::string& method, const std::string& target,
+                             const std::vector<std::pair<std::string, std::string>>& fields);
 
 }  // namespace spawner::http2

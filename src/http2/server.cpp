@@ -53,7 +53,7 @@ void Server::adopt(http::Upgraded connection) { add(std::move(connection), nullp
 
 bool Server::wantsUpgrade(const http::RequestHead& head) {
   if (!head.upgrade || !head.headers.hasToken("Upgrade", "h2c") || !head.headers.hasToken("Connection", "HTTP2-Settings")) return false;
-  const auto& fields = head.headers.fields();
+  const auto fields = head.headers.fields();
   const auto isSettings = [](const auto& field) { return http::equalsIgnoreCase(field.first, "HTTP2-Settings"); };
   return std::count_if(fields.begin(), fields.end(), isSettings) == 1 && settingsOf(head.headers.get("HTTP2-Settings"));
 }

@@ -67,7 +67,7 @@ struct Session::Glue {
     } else if (name == "cookie" && head.headers.has("cookie")) {
       head.headers.set("cookie", std::string(head.headers.get("cookie")).append("; ").append(value));
     } else if (!name.starts_with(':')) {
-      head.headers.add(std::string(name), std::string(value));
+      head.headers.add(name, value);
     }
     return 0;
   }

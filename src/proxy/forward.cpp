@@ -11,14 +11,10 @@ namespace {
 
 using http::equalsIgnoreCase;
 
-constexpr std::string_view forwardedFor = "X-Forwarded-For";
-constexpr std::string_view forwardedProto = "X-Forwarded-Proto";
-constexpr std::string_view forwardedHost = "X-Forwarded-Host";
-constexpr std::string_view forwardedPrefix = "X-Forwarded-Prefix";
-
-/// What a client could say of its own way here. Kept only where the side in front of us is trusted.
-constexpr std::array<std::string_view, 7> clientsClaims = {forwardedFor,       forwardedProto, forwardedHost, forwardedPrefix,
-                                                           "X-Forwarded-Port", "Forwarded",    "X-Real-IP"};
+constexpr char forwardedFor[] = "X-Forwarded-For";
+constexpr char forwardedProto[] = "X-Forwarded-Proto";
+constexpr char forwardedHost[] = "X-Forwarded-Host";
+constexpr char forwardedPrefix[] = "X-Forwarded-Prefix";
 
 bool contains(const auto& names, std::string_view name) {
   return std::any_of(names.begin(), names.end(), [&](const auto& other) { return equalsIgnoreCase(other, name); });
@@ -28,15 +24,16 @@ bool isSet(const RequestEdit& edit, std::string_view name) {
   return std::any_of(edit.set.begin(), edit.set.end(), [&](const auto& field) { return equalsIgnoreCase(field.first, name); });
 }
 
-/// "http://host/a?b" → "/a?b". Origin-form and "*" stay.
-std::string originForm(const http::RequestHead& head) {
+/// "http://host/a?b" → "/a?b". Origin-form and "*" stay. `made` holds what is not in the head.
+std::string_view originForm(const http::RequestHead& head, std::string& made) {
   const std::string_view target = head.target;
+  if (target.starts_with('/') || target == "*") return target;
   const auto scheme = target.find("://");
-  if (target.starts_with('/') || target == "*" || scheme == std::string_view::npos) return head.target;
+  if (scheme == std::string_view::npos) return target;
   const auto path = target.find_first_of("/?", scheme + 3);
   if (path == std::string_view::npos) return head.method == "OPTIONS" ? "*" : "/";
-  if (target[path] == '?') return "/" + std::string(target.substr(path));
-  return std::string(target.substr(path));
+  if (target[path] == '/') return target.substr(path);
+  return made.assign("/").append(target.substr(path));
 }
 
 /// "192.0.2.1:80" → "192.0.2.1", "[::1]:80" → "::1"; empty for a peer without an address (a unix socket).
@@ -56,19 +53,37 @@ std::string joined(const http::Headers& headers, std::string_view name) {
   return all;
 }
 
-/// Fields that are written by rule, not copied.
-bool isOurs(const http::RequestHead& head, std::string_view name, const RequestEdit& edit) {
-  if (equalsIgnoreCase(name, "Host") || equalsIgnoreCase(name, forwardedFor)) return true;
-  if (contains(edit.remove, name) || isSet(edit, name)) return true;
-  if (!edit.trustForwarded && contains(clientsClaims, name)) return true;
-  // RFC 9110 §10.1.1: an expectation in HTTP/1.0 is ignored; a 100 must not reach such a client.
-  return head.minorVersion == 0 && equalsIgnoreCase(name, "Expect");
-}
+/// Which of the client's fields do not go on as they are: those of its connection, those that are written by rule, those that the edit
+/// names.
+class Dropped {
+ public:
+  Dropped(const http::RequestHead& head, const RequestEdit& edit) : head_(head), edit_(edit), hopByHop_(head.headers) {}
+  bool operator()(const http::Headers::Place& place) const {
+    using http::FieldName;
+    const FieldName name = place.known;
+    if (name == FieldName::Host || name == FieldName::ContentLength || name == FieldName::XForwardedFor) return true;
+    if (name == FieldName::SpawnerPod || hopByHop_.has(place)) return true;
+    if (name >= FieldName::Forwarded && !edit_.trustForwarded) return true;  // what a client says of its own way here
+    // RFC 9110 §10.1.1: an expectation in HTTP/1.0 is ignored; a 100 must not reach such a client.
+    if (name == FieldName::Expect && head_.minorVersion == 0) return true;
+    if (edit_.remove.empty() && edit_.set.empty()) return false;
+    return contains(edit_.remove, head_.headers.nameOf(place)) || isSet(edit_, head_.headers.nameOf(place));
+  }
+
+ private:
+  const http::RequestHead& head_;
+  const RequestEdit& edit_;
+  const http::HopByHop hopByHop_;
+};
 
 /// Gathers what a HeadWriter would write.
 struct FieldList {
-  std::vector<http::Headers::Field> fields = {};
-  void field(std::string_view name, std::string_view value) { fields.emplace_back(name, value); }
+  std::vector<std::pair<std::string, std::string>> list = {};
+  void field(std::string_view name, std::string_view value) { list.emplace_back(name, value); }
+  void fields(const http::Headers& headers, const Dropped& dropped) {
+    for (std::size_t i = 0; i < headers.size(); ++i)
+      if (const auto& place = headers.place(i); !dropped(place)) field(headers.nameOf(place), headers.valueOf(place));
+  }
 };
 
 template <class Out>
@@ -92,11 +107,7 @@ template <class Out>
 void writeFields(Out& out, const http::RequestHead& head, std::string_view peer, std::string_view upstream, const RequestEdit& edit) {
   const std::string_view host = head.host();
   if (!isSet(edit, "Host")) out.field("Host", host.empty() ? upstream : host);
-  const http::HopByHop hopByHop(head.headers);
-  for (const auto& [name, value] : head.headers.fields()) {
-    if (equalsIgnoreCase(name, "Content-Length") || hopByHop.has(name) || isOurs(head, name, edit)) continue;
-    out.field(name, value);
-  }
+  out.fields(head.headers, Dropped(head, edit));
   writeForwarded(out, head, host, peer, edit);
   for (const auto& [name, value] : edit.set) out.field(name, value);
 }
@@ -115,7 +126,8 @@ Result<std::string> upstreamHead(const http::RequestHead& head, std::string_view
                                  std::string bytes) {
   bytes.reserve(512);
   http::HeadWriter out(bytes);
-  out.requestLine(head.method, edit.target.empty() ? originForm(head) : edit.target);
+  std::string made;
+  out.requestLine(head.method, edit.target.empty() ? originForm(head, made) : edit.target);
   writeFields(out, head, peer, upstream, edit);
   writeFraming(out, head);
   if (auto sound = out.finish(); !sound) return sound.error().in("request for " + std::string(upstream));
@@ -128,7 +140,8 @@ UpstreamRequest upstreamRequest(const http::RequestHead& head, std::string_view 
   if (head.framing == http::Framing::Length) list.field("Content-Length", std::to_string(head.contentLength));
   // RFC 9113 §8.2.2: the one hop-by-hop field that HTTP/2 knows, with its one value. gRPC servers insist on it.
   if (head.headers.hasToken("TE", "trailers")) list.field("TE", "trailers");
-  return {.target = edit.target.empty() ? originForm(head) : edit.target, .fields = std::move(list.fields)};
+  std::string made;
+  return {.target = std::string(edit.target.empty() ? originForm(head, made) : edit.target), .fields = std::move(list.list)};
 }
 
 bool isIdempotent(std::string_view method) {
@@ -137,7 +150,7 @@ bool isIdempotent(std::string_view method) {
 }
 
 Duration keepAliveLimit(const http::ResponseHead& head) {
-  if (!head.headers.has("Keep-Alive")) return Duration::max();
+  if (!head.headers.has(http::FieldName::KeepAlive)) return Duration::max();
   for (const std::string_view part : split(head.headers.get("Keep-Alive"), ',')) {
     const std::string_view item = trim(part);
     if (item.size() <= 8 || !equalsIgnoreCase(item.substr(0, 8), "timeout=")) continue;

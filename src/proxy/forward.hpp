@@ -37,7 +37,7 @@ Result<std::string> upstreamHead(const http::RequestHead& head, std::string_view
 /// The same for HTTP/2: target, and fields without those of a connection.
 struct UpstreamRequest {
   std::string target;
-  std::vector<http::Headers::Field> fields;
+  std::vector<std::pair<std::string, std::string>> fields;
 };
 UpstreamRequest upstreamRequest(const http::RequestHead& head, std::string_view peer, std::string_view upstream, const RequestEdit& edit);
 /// True for methods that may be sent twice: RFC 9110 §9.2.2.

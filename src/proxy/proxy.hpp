@@ -81,6 +81,7 @@ class Proxy {
 
  private:
   friend class Run;
+  using Runs = std::list<std::shared_ptr<Run>, RecyclingAllocator<std::shared_ptr<Run>>>;
   /// Has the run send what it has when the present call-back is over, in one task with all that ask in this turn.
   void flushSoon(std::shared_ptr<Run> run);
   void ended(Run& run);
@@ -99,7 +100,7 @@ class Proxy {
   static constexpr std::size_t recycled = 64;  // about as many exchanges as are begun in a turn
   const std::shared_ptr<RecycledBlocks> blocks_ = std::make_shared<RecycledBlocks>(recycled);  // of runs
   RecycledStrings heads_{recycled};
-  std::list<std::shared_ptr<Run>> runs_;
+  Runs runs_{Runs::allocator_type(std::make_shared<RecycledBlocks>(recycled))};
   struct Due {
     std::vector<std::shared_ptr<Run>> next, batch;  // of the next task, of the present one
   };

@@ -27,7 +27,7 @@ class Run final : public std::enable_shared_from_this<Run>, private UpstreamConn
   void checkDeadline(TimePoint now);
   [[nodiscard]] const Target& target() const { return target_; }
 
-  std::list<std::shared_ptr<Run>>::iterator place;  // in the owner's list
+  Proxy::Runs::iterator place;  // in the owner's list
 
  private:
   enum class Phase { Connecting, Sending, AwaitingHead, Body, Ended };

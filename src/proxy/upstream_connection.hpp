@@ -27,6 +27,9 @@ class UpstreamConnection {
   void readAll(bool all) { readAll_ = all; }
   void want(Interest interest) {
     interest.edge = readAll_ && !hungUp_;
+    if (watch_ && interest.readable == watched_.readable && interest.writable == watched_.writable && interest.edge == watched_.edge)
+      return;
+    watched_ = interest;
     if (watch_) return watch_.set(interest);
     watch_ = loop_.watch(socket_.get(), interest, [this](Interest ready) {
       if (ready.hangup) hungUp_ = true;  // the end is behind what is still to be read
@@ -43,6 +46,7 @@ class UpstreamConnection {
   Loop& loop_;
   Fd socket_;
   FdWatch watch_;  // after the socket: it goes first
+  Interest watched_;
   Listener* listener_ = nullptr;
   bool readAll_ = true;
   bool hungUp_ = false;

@@ -116,7 +116,7 @@ void SidecarCore::persist() {
     put(stored_.lastUse, activity_.lastUse());
     put(stored_.used, activity_.used());
   }
-  put(stored_.sweptReason, swept_.value_or(std::string()));
+  put(stored_.sweptReason, swept_ ? std::string_view(*swept_) : std::string_view());
   if (differs) file_.store(stored_);
 }
 

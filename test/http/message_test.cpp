@@ -9,20 +9,6 @@
 using namespace spawner;
 using namespace spawner::http;
 
-TEST_CASE("Fields compare without case and keep their order") {
-  Headers headers;
-  headers.add("Set-Cookie", "a");
-  headers.add("X", "1");
-  headers.add("set-cookie", "b");
-  CHECK(headers.get("SET-COOKIE") == "a");
-  CHECK(headers.has("x"));
-  CHECK_FALSE(headers.has("y"));
-  headers.set("Set-cookie", "c");
-  CHECK(headers.fields() == std::vector<Headers::Field>{{"X", "1"}, {"Set-cookie", "c"}});
-  headers.remove("x");
-  CHECK(headers.fields().size() == 1);
-}
-
 TEST_CASE("Tokens are found in any line of a list field") {
   Headers headers;
   headers.add("Connection", "keep-alive ,\tUpgrade");

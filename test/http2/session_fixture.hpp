@@ -27,7 +27,7 @@ struct Recorder : Session::Events {
   void onHead(StreamId id, Head head) override { streams[id].heads.push_back(std::move(head)); }
   void onData(StreamId id, std::string_view bytes) override { streams[id].data += bytes; }
   void onTrailers(StreamId id, http::Headers trailers) override {
-    for (const auto& [name, value] : trailers.fields()) streams[id].trailers[name] = value;
+    for (const auto& [name, value] : trailers.fields()) streams[id].trailers[std::string(name)] = value;
   }
   void onEnd(StreamId id) override { streams[id].ended = true; }
   void onDrained(StreamId id) override { ++streams[id].drained; }

@@ -49,6 +49,8 @@ void Lane::toSession(ExchangePtr exchange, const Route& route, const Slab& slab)
   proxy::Target target;
   target.address = *address;
   target.edit = edit(exchange->head(), route.target, route.prefix);
+  // What we know may be old, and the address another session's by now.
+  if (!slab.status.podUid.empty()) target.edit.set.emplace_back(names::podHeader, slab.status.podUid);
   // The sidecar may know of an end that the informer has not told yet.
   const auto sidecar = std::make_shared<SidecarAnswer>();
   target.intercept = [sidecar](const http::ResponseHead& head) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
+#include <utility>
 
 #include "modes/sidecar/listen_on_all.hpp"
 #include "proxy/respond.hpp"
@@ -13,16 +15,35 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// The in-use guard of one request or upgraded connection (P1).
-struct UseToken final : http::ExchangeToken {
-  explicit UseToken(session::SidecarCore::Guard of) : guard(std::move(of)) {}
+/// The in-use guard of one request or upgraded connection (P1), in recycled memory.
+class UseToken final : public http::ExchangeToken {
+ public:
+  static std::unique_ptr<UseToken> make(std::shared_ptr<RecycledBlocks> blocks, session::SidecarCore::Guard of) {
+    void* const block = blocks->take(sizeof(UseToken));
+    return std::unique_ptr<UseToken>(::new (block) UseToken(std::move(blocks), std::move(of)));
+  }
+  static void operator delete(UseToken* self, std::destroying_delete_t) {
+    const auto blocks = std::move(self->blocks_);
+    self->~UseToken();
+    blocks->give(self);
+  }
   session::SidecarCore::Guard guard;
+
+ private:
+  UseToken(std::shared_ptr<RecycledBlocks>&& blocks, session::SidecarCore::Guard&& of) : guard(std::move(of)), blocks_(std::move(blocks)) {}
+  std::shared_ptr<RecycledBlocks> blocks_;
 };
 
 void refuse(std::unique_ptr<http::Exchange> exchange, std::string_view reason, std::string_view detail, bool again) {
   http::Response response = proxy::ownAnswer(503, reason, detail);
   if (again) response.headers.set("Retry-After", "1");
   proxy::respond(std::move(exchange), std::move(response));
+}
+
+/// A gateway's news of a pod may be old, and the pod's address another's by now. For this one that is no use.
+void refuseOther(std::unique_ptr<http::Exchange> exchange) {
+  if (auto* token = static_cast<UseToken*>(exchange->token())) token->guard.ignore();
+  refuse(std::move(exchange), "OtherPod", "the request is for another pod, whose address this one has now", true);
 }
 
 void refuseSwept(std::unique_ptr<http::Exchange> exchange, const std::string& reason) {
@@ -69,7 +90,7 @@ Result<void> DataPlane::start() {
 std::unique_ptr<http::ExchangeToken> DataPlane::makeToken() {
   auto guard = core_.admit();
   if (!guard) return nullptr;
-  return std::make_unique<UseToken>(std::move(*guard));
+  return UseToken::make(tokens_, std::move(*guard));
 }
 
 bool DataPlane::ignored(std::string_view path) const {
@@ -79,6 +100,9 @@ bool DataPlane::ignored(std::string_view path) const {
 
 void DataPlane::handle(std::unique_ptr<http::Exchange> exchange) {
   const std::string_view path = exchange->head().path();
+  if (const auto pod = exchange->head().headers.get(http::FieldName::SpawnerPod);
+      !pod.empty() && !options_.podUid.empty() && pod != options_.podUid)
+    return refuseOther(std::move(exchange));
   if (auto* token = static_cast<UseToken*>(exchange->token()); token != nullptr && ignored(path)) token->guard.ignore();
   if (options_.eventsOnServePort && path == session::eventsPath) return events_(std::move(exchange));
   if (const auto& reason = core_.swept()) return refuseSwept(std::move(exchange), *reason);

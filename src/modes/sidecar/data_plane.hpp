@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/log.hpp"
+#include "base/recycled.hpp"
 #include "http/front.hpp"
 #include "modes/role/h2c.hpp"
 #include "modes/sidecar/listen_probe.hpp"
@@ -65,6 +66,7 @@ class DataPlane {
   ListenerFinder finder_;
   ListenProbe probe_;
   std::optional<SocketAddress> upstream_;
+  const std::shared_ptr<RecycledBlocks> tokens_ = std::make_shared<RecycledBlocks>(64);  // as many as the front keeps exchanges
   WaitingRoom waiting_;
   proxy::Proxy proxy_;
   const std::unique_ptr<role::H2c> h2c_;

@@ -25,6 +25,18 @@ TEST_CASE("gateway: a session by path: prefix removed and told, odd targets unto
   CHECK(contains(gateway.get("http://gateway.test/p/x/abs?q"), "GET /abs?q HTTP/1.1\r\n"));
 }
 
+TEST_CASE("gateway: a request says which pod it is for, and a client cannot say another", "[integration]") {
+  GatewayFixture gateway;
+  std::unique_ptr<RawServer> sidecar;
+  auto slab = GatewayFixture::ready(gateway.sidecar(sidecar));
+  slab["status"]["podUID"] = "uid-1";
+  gateway.store.add("spawner-x", slab);
+  gateway.begin();
+  const std::string answer = gateway.get("/p/x/", "Spawner-Pod: uid-2\r\n");
+  CHECK(contains(answer, "\r\nSpawner-Pod: uid-1\r\n"));
+  CHECK_FALSE(contains(answer, "uid-2"));
+}
+
 TEST_CASE("gateway: another session cannot be reached out of one", "[integration]") {
   GatewayFixture gateway;
   std::unique_ptr<RawServer> own, other;

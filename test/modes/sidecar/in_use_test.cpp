@@ -247,3 +247,19 @@ TEST_CASE("an application that moved is found again", "[integration]") {
   CHECK(f.call(f.ports().serve, "GET", "/").status == 502);
   CHECK(f.call(f.ports().serve, "GET", "/").body == "hello");
 }
+
+TEST_CASE("a request that is for another pod reaches no application, and is no use", "[integration]") {
+  SidecarFixture f;
+  f.startReady();
+  sayHello(*f.app);
+  const auto refused = f.call(f.ports().serve, "GET", "/", "Spawner-Pod: pod-2\r\n");
+  CHECK(refused.status == 503);
+  CHECK(contains(refused.head, "\r\nSpawner-Reason: OtherPod"));
+  CHECK(contains(refused.head, "\r\nRetry-After: 1"));
+  CHECK(f.app->peers.empty());
+  CHECK_FALSE(f.state().value("used", false));
+
+  const auto answered = f.call(f.ports().serve, "GET", "/", "Spawner-Pod: pod-1\r\n");
+  CHECK(answered.body == "hello");
+  CHECK(f.state().value("used", false));
+}

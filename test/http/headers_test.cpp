@@ -1,0 +1,143 @@
+#include "http/headers.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "http/bytes.hpp"
+#include "http/head_parser.hpp"
+#include "http/head_writer.hpp"
+
+using namespace spawner;
+using namespace spawner::http;
+
+namespace {
+
+std::vector<Headers::Field> listed(const Headers& headers) {
+  const auto fields = headers.fields();
+  return {fields.begin(), fields.end()};
+}
+
+RequestHead parsed(const std::string& fields) {
+  RequestHeadParser parser;
+  const std::string bytes = "GET / HTTP/1.1\r\n" + fields + "\r\n";
+  REQUIRE(parser.feed(bytes).status == HeadFeed::Status::Done);
+  return parser.takeHead();
+}
+
+std::string endToEnd(const Headers& headers) {
+  std::string out;
+  HeadWriter writer(out);
+  writer.endToEndFields(headers);
+  REQUIRE(writer.finish());
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("Fields compare without case and keep their order") {
+  Headers headers;
+  headers.add("Set-Cookie", "a");
+  headers.add("X", "1");
+  headers.add("set-cookie", "b");
+  CHECK(headers.get("SET-COOKIE") == "a");
+  CHECK(headers.has("x"));
+  CHECK_FALSE(headers.has("y"));
+  headers.set("Set-cookie", "c");
+  CHECK(listed(headers) == std::vector<Headers::Field>{{"X", "1"}, {"Set-cookie", "c"}});
+  headers.remove("x");
+  CHECK(headers.fields().size() == 1);
+}
+
+TEST_CASE("Fields beyond those that need no memory of their own are kept, removed and replaced like the others") {
+  Headers headers;
+  for (int i = 0; i < 40; ++i) headers.add("X-" + std::to_string(i % 20), std::to_string(i));
+  REQUIRE(headers.size() == 40);
+  CHECK(headers.get("x-19") == "19");
+  headers.remove("X-3");
+  headers.set("X-5", "last");
+  REQUIRE(headers.size() == 37);
+  CHECK_FALSE(headers.has("X-3"));
+  CHECK(headers.fields()[36] == Headers::Field{"X-5", "last"});
+  CHECK(headers.fields()[0] == Headers::Field{"X-0", "0"});
+  CHECK(headers.fields()[35] == Headers::Field{"X-19", "39"});
+  const Headers copy = headers;
+  const Headers moved = std::move(headers);
+  CHECK(copy.fields() == moved.fields());
+  CHECK(headers.size() == 0);  // NOLINT(bugprone-use-after-move)
+  headers.add("A", "b");
+  CHECK(listed(headers) == std::vector<Headers::Field>{{"A", "b"}});
+}
+
+TEST_CASE("A field may be made of what is in the headers, and one that grows holds no more than a few times its size") {
+  Headers headers;
+  headers.add("Cookie", "0");
+  headers.add("Other", "x");
+  headers.set("Other", headers.get("Cookie"));
+  CHECK(headers.get("other") == "0");
+  for (int i = 0; i < 500; ++i) headers.set("cookie", std::string(headers.get("Cookie")) + "; a=b");
+  CHECK(headers.get("Cookie").size() == 1 + 500 * 5);
+  CHECK(headers.bytes().size() < 4 * headers.get("Cookie").size() + 4096);
+  CHECK(headers.size() == 2);
+}
+
+TEST_CASE("What is read is written as it came, but for the blanks around values and what ends here") {
+  const auto written = [](const std::string& fields) { return endToEnd(parsed("Host: a\r\n" + fields).headers); };
+  CHECK(written("A: 1\r\nB: 2\r\n") == "Host: a\r\nA: 1\r\nB: 2\r\n\r\n");
+  CHECK(written("A:1\r\nB: 2 \r\nC:\t3\r\nD:  4\r\nE:\r\nF: \r\nG: 5\r\n") ==
+        "Host: a\r\nA: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: \r\nF: \r\nG: 5\r\n\r\n");
+  CHECK(written("Connection: keep-alive\r\nA: 1\r\n") == "Host: a\r\nA: 1\r\n\r\n");
+  CHECK(written("A: 1\r\nConnection: b, close\r\nB: 2\r\nC: 3\r\nTE: x\r\nContent-Length: 0\r\nD: 4\r\n") ==
+        "Host: a\r\nA: 1\r\nC: 3\r\nD: 4\r\n\r\n");
+  Headers changed = parsed("Host: a\r\nA: 1\r\nB: 2\r\nC: 3\r\n").headers;
+  changed.set("A", "new");
+  changed.remove("B");
+  CHECK(endToEnd(changed) == "Host: a\r\nC: 3\r\nA: new\r\n\r\n");
+}
+
+TEST_CASE("What is added is looked at when it is written, what was read need not be") {
+  Headers headers = parsed("Host: a\r\n").headers;
+  headers.add("X", "a\r\nY: b");
+  std::string out;
+  HeadWriter writer(out);
+  writer.endToEndFields(headers);
+  CHECK_FALSE(writer.finish());
+  CHECK(out.empty());
+}
+
+TEST_CASE("Each name that rules are about is known in any case, and nothing that looks like one") {
+  for (const char* name : {"Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Host",
+                           "Content-Length", "Expect", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port",
+                           "X-Forwarded-Prefix", "X-Forwarded-Proto", "X-Real-IP", "Spawner-Pod"}) {
+    CAPTURE(name);
+    std::string text = name;
+    const FieldName known = fieldName(text);
+    CHECK(known != FieldName::Other);
+    for (char& c : text) c = static_cast<char>(std::tolower(c));
+    CHECK(fieldName(text) == known);
+    Headers headers;
+    headers.add(text, "value");
+    CHECK(headers.get(known) == "value");
+    text.back() = 'q';
+    CHECK(fieldName(text) == FieldName::Other);
+    CHECK(fieldName(std::string(name) + "s") == FieldName::Other);
+  }
+  CHECK(fieldName("") == FieldName::Other);
+  CHECK(fieldName("X-Custom") == FieldName::Other);
+}
+
+TEST_CASE("The end of a value is found wherever it is, whatever surrounds it") {
+  for (const int bad : {0x00, 0x0a, 0x0d, 0x1f, 0x7f}) {
+    for (const char filler : {'x', '\t', ' ', '\x80', '\xff', '\x7e', '\x21'}) {
+      for (std::size_t size = 0; size < 40; ++size) {
+        const std::string text(size, filler);
+        const char* const end = text.data() + size;
+        CHECK(endOfValue(text.data(), end) == end);
+        for (std::size_t at = 0; at < size; ++at) {
+          std::string broken = text;
+          broken[at] = static_cast<char>(bad);
+          if (at + 1 < size) broken[at + 1] = ' ';  // what a borrow may look like
+          if (endOfValue(broken.data(), broken.data() + size) != broken.data() + at) FAIL(bad << " at " << at << " of " << size);
+        }
+      }
+    }
+  }
+}
