@@ -14,6 +14,9 @@ namespace {
 /// A Content-Length above this is no length that anybody could send; below it no sum of ours overflows.
 constexpr std::uint64_t maxContentLength = UINT64_MAX >> 1;
 
+/// Each field of a head is compared with each of them.
+constexpr int maxConnectionOptions = 100;
+
 bool isHex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 std::size_t schemeLength(std::string_view target) {
@@ -35,6 +38,10 @@ bool allAre(std::uint8_t bits, std::string_view text) {
 /// Notes what a field Connection names (RFC 9110 §7.6.1). Of Proxy-Connection only whether it is a list counts.
 void noteConnection(HeadFacts& facts, std::string_view value, bool ours) {
   for (;;) {
+    if (++facts.connection.options > maxConnectionOptions) {
+      facts.connection.malformed = true;
+      return;
+    }
     const std::size_t comma = value.find(',');
     const std::string_view option = trim(value.substr(0, comma));
     if (!option.empty() && !isToken(option)) facts.connection.malformed = true;
@@ -76,7 +83,8 @@ bool badStatus(const HeadFacts& f) { return f.status < 100; }
 
 // --- the tables: TO ADD A CHECK write its predicate above and its row here (and its line in the table of test/http/guard_test.cpp)
 
-constexpr HeadRule badConnectionRule{400, "BadFieldValue", "RFC 9110 §7.6.1", "Connection is not a list of names.", badConnection};
+constexpr HeadRule badConnectionRule{400, "BadFieldValue", "RFC 9110 §7.6.1", "Connection is not a list of names, or has more than 100.",
+                                     badConnection};
 constexpr HeadRule foldedLineRule{400, "FoldedHeader", "RFC 9112 §5.2", "A header line begins with white space.", foldedLine};
 constexpr HeadRule transferEncodingInHttp10Rule{400, "TransferEncodingInHttp10", "RFC 9112 §6.1", "HTTP/1.0 knows no Transfer-Encoding.",
                                                 transferEncodingInHttp10};

@@ -36,7 +36,8 @@ struct HeadFacts {
   bool folded = false;                                       // a field goes on in a second line (RFC 9112 §5.2)
   struct {
     bool close = false, keepAlive = false, upgrade = false;  // what Connection names
-    bool malformed = false;                                  // it, or Proxy-Connection, is no list of tokens
+    bool malformed = false;                                  // it, or Proxy-Connection, is no list of tokens, or a long one
+    int options = 0;                                         // how many there are, empty ones too
   } connection;
 
   /// REQUIRES: called for each field, with its value trimmed. Returns which name that is.

@@ -120,7 +120,10 @@ HeadFeed RequestHeadParser::feed(std::string_view bytes) {
     return readHead(head, collector_.maxFields(), facts, head_.headers);
   });
   if (fed.status != HeadFeed::Status::Done) return fed;
-  if (const auto refusal = firstBroken(facts)) return refused(fed.consumed, *refusal);
+  if (const auto refusal = firstBroken(facts)) {
+    head_.headers = Headers();
+    return refused(fed.consumed, *refusal);
+  }
   fill(head_, facts);
   return fed;
 }
@@ -139,7 +142,10 @@ HeadFeed ResponseHeadParser::feed(std::string_view bytes, std::string_view reque
     return readHead(head, collector_.maxFields(), facts, head_.headers);
   });
   if (fed.status == HeadFeed::Status::Done) {
-    if (const auto refusal = firstBroken(facts)) fed = refused(fed.consumed, *refusal);
+    if (const auto refusal = firstBroken(facts)) {
+      head_.headers = Headers();
+      fed = refused(fed.consumed, *refusal);
+    }
   }
   if (fed.status == HeadFeed::Status::Refused)
     fed.refusal.status = 502;  // whatever is wrong with an upstream's answer, the client is told that

@@ -54,7 +54,8 @@ ReflectorMachine::Step ReflectorMachine::failed(const Error& error, TimePoint no
   // The first 410 after a working watch is the ordinary course of things.
   const bool atOnce = error.kind == ErrorKind::Gone && backoff_.tries() == 0;
   const Duration delay = backoff_.next(random_, error.retryAfter);
-  return {ask(), atOnce && !error.retryAfter ? Duration::zero() : delay};
+  const bool asked = error.retryAfter.value_or(Duration::zero()) > Duration::zero();
+  return {ask(), atOnce && !asked ? Duration::zero() : delay};
 }
 
 }  // namespace spawner::k8s

@@ -72,6 +72,15 @@ void requestHead(std::string_view bytes) {
   expect(head.minorVersion == 0 || isHostAndPort(head.headers.get("Host")), "an HTTP/1.1 request has a sound Host");
   const Result<std::string> again = writeHead(head);
   expect(again.ok(), "a head that was read can be written");
+  std::string block, single;
+  HeadWriter copied(block), written(single);
+  copied.requestLine("GET", "/");
+  copied.endToEndFields(head.headers);
+  written.requestLine("GET", "/");
+  const HopByHop hopByHop(head.headers);
+  for (const auto& [name, value] : head.headers.fields())
+    if (!hopByHop.has(name) && !equalsIgnoreCase(name, "Content-Length")) written.field(name, value);
+  expect(copied.finish().ok() && written.finish().ok() && block == single, "lines that are copied are what would be written");
   RequestHeadParser second;
   expect(second.feed(*again).status == HeadFeed::Status::Done, "a head that was written can be read");
   const RequestHead reread = second.takeHead();

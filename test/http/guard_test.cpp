@@ -52,6 +52,12 @@ void check(const std::vector<Case>& cases) {
   }
 }
 
+std::string repeated(std::string_view text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
 }  // namespace
 
 TEST_CASE("Heads refused for their start line or target") {
@@ -123,6 +129,9 @@ TEST_CASE("Heads refused for their lines") {
       {get("Connection: close\r\nConnection: \"x\"\r\n"), 400, "BadFieldValue", "RFC 9110 §7.6.1"},
       {get("Proxy-Connection: a/b\r\n"), 400, "BadFieldValue", "the same list"},
       {get("Connection: , a ,,b\t,\r\nProxy-Connection:\r\n"), 0, "", "RFC 9110 §5.6.1: empty elements"},
+      {get("Connection: " + repeated("a,", 99) + "b\r\n"), 0, "", "each field is compared with each of them"},
+      {get("Connection: " + repeated("a,", 100) + "b\r\n"), 400, "BadFieldValue", "each field is compared with each of them"},
+      {get("Connection: " + repeated(",", 50) + "\r\nConnection: " + repeated(",", 50) + "\r\n"), 400, "BadFieldValue", "the same"},
       {get("X: caf\xC3\xA9\r\n"), 0, "", "RFC 9110 §5.5: obs-text"},
       {get("X:1\r\nY: \t 2 \t\r\nZ:\r\n"), 0, "", "RFC 9112 §5: optional white space"},
   });

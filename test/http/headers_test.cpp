@@ -141,3 +141,50 @@ TEST_CASE("The end of a value is found wherever it is, whatever surrounds it") {
     }
   }
 }
+
+TEST_CASE("A parser keeps nothing of one head for the next, also of one that it refused") {
+  const std::string chunked = "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\nA: 1\r\n\r\n";
+  const std::string refused = "GET / HTTP/1.1\r\nHost: a\r\nB: 2\r\nHost: b\r\n\r\n";
+  const std::string upgrade = "GET /b HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
+  const std::string plain = "GET / HTTP/1.1\r\nHost: c\r\n\r\n";
+  for (const bool pieces : {false, true}) {
+    RequestHeadParser parser;
+    for (const std::string& before : {chunked, refused, upgrade}) {
+      CAPTURE(pieces, before);
+      const HeadFeed fed = parser.feed(before);
+      if (fed.status == HeadFeed::Status::Done) parser.takeHead();
+      if (fed.status == HeadFeed::Status::Refused) continue;
+      HeadFeed::Status last = HeadFeed::Status::NeedMore;
+      if (pieces)
+        for (const char c : plain) last = parser.feed({&c, 1}).status;
+      else
+        last = parser.feed(plain).status;
+      REQUIRE(last == HeadFeed::Status::Done);
+      const RequestHead head = parser.takeHead();
+      CHECK(listed(head.headers) == std::vector<Headers::Field>{{"Host", "c"}});
+      CHECK(head.target == "/");
+      CHECK(head.framing == Framing::None);
+      CHECK(head.keepAlive);
+      CHECK_FALSE(head.upgrade);
+    }
+  }
+}
+
+TEST_CASE("A head is written behind what is there, and a refused one leaves that as it was") {
+  for (const std::size_t room : {0U, 1U, 15U, 500U, 600U}) {
+    std::string out(100, 'x');
+    out.reserve(100 + room);
+    HeadWriter writer(out);
+    writer.statusLine(200);
+    writer.field("A", std::string(40'000, 'a'));
+    writer.field("B", "");
+    REQUIRE(writer.finish());
+    CHECK(out == std::string(100, 'x') + "HTTP/1.1 200 OK\r\nA: " + std::string(40'000, 'a') + "\r\nB: \r\n\r\n");
+    HeadWriter bad(out);
+    bad.statusLine(200);
+    bad.field("A", std::string(700, 'a'));
+    bad.field("B", "\n");
+    CHECK_FALSE(bad.finish());
+    CHECK(out.size() == 100 + 17 + 40'005 + 5 + 2);
+  }
+}

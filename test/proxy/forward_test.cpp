@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "http/head_parser.hpp"
 #include "proxy/forward.hpp"
 
 using namespace spawner;
@@ -185,4 +186,33 @@ TEST_CASE("Keep-Alive: timeout bounds the pool, with a second's margin") {
   CHECK(keepAliveLimit(head) == Duration::zero());
   head.headers.set("Keep-Alive", "timeout=zzz");
   CHECK(keepAliveLimit(head) == Duration::max());
+}
+
+TEST_CASE("what is copied as it was read is what would have been written field by field") {
+  const std::string many = "A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: 5\r\nF: 6\r\n";
+  const RequestEdit edited{.set = {{"C", "set"}}, .remove = {"E", "x-hop"}};
+  for (const std::string& fields :
+       {std::string("Host: h\r\n"), "Host: h\r\n" + many, many + "Host: h\r\n", "A: 1\r\nHost: h\r\n" + many + many,
+        "Host: h\r\nConnection: close, upgrade, x-hop\r\nX-Hop: 1\r\n" + many,
+        many + "Host: h\r\nConnection: close\r\nX-Hop: 1\r\nConnection: X-hop\r\n",
+        "Connection: Host, Content-Length, Spawner-Pod, A\r\nHost: h\r\nSpawner-Pod: p\r\nContent-Length: 3\r\n" + many,
+        "Host: h\r\nX-Forwarded-For: f\r\nA:1\r\nB:  2\r\nC: 3 \r\nD:\r\nForwarded: x\r\nExpect: 100-continue\r\nX-Real-IP: y\r\n" + many,
+        many + many + "TE: trailers\r\nHost: h\r\nTransfer-Encoding: chunked\r\nE: 9\r\nKeep-Alive: 1\r\n"}) {
+    for (const char* version : {"1.1", "1.0"}) {
+      CAPTURE(fields, version);
+      if (fields.find("chunked") != std::string::npos && std::string_view(version) == "1.0") continue;
+      http::RequestHeadParser parser;
+      REQUIRE(parser.feed("POST /x HTTP/" + std::string(version) + "\r\n" + fields + "\r\n").status == http::HeadFeed::Status::Done);
+      const http::RequestHead read = parser.takeHead();
+      http::RequestHead added = read;
+      added.headers = {};
+      for (const auto& [name, value] : read.headers.fields()) added.headers.add(name, value);
+      for (const bool trust : {false, true}) {
+        RequestEdit edit = edited;
+        edit.trustForwarded = trust;
+        CHECK(written(read, edit) == written(added, edit));
+        CHECK(written(read, {.trustForwarded = trust}) == written(added, {.trustForwarded = trust}));
+      }
+    }
+  }
 }

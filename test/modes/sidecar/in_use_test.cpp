@@ -251,7 +251,12 @@ TEST_CASE("an application that moved is found again", "[integration]") {
 TEST_CASE("a request that is for another pod reaches no application, and is no use", "[integration]") {
   SidecarFixture f;
   f.startReady();
-  sayHello(*f.app);
+  std::string toApplication;
+  f.app->onBytes = [&](RawPeer& peer) {
+    toApplication += peer.received;
+    peer.received.clear();
+    if (toApplication.ends_with("\r\n\r\n")) peer.send(helloAnswer);
+  };
   const auto refused = f.call(f.ports().serve, "GET", "/", "Spawner-Pod: pod-2\r\n");
   CHECK(refused.status == 503);
   CHECK(contains(refused.head, "\r\nSpawner-Reason: OtherPod"));
@@ -261,5 +266,6 @@ TEST_CASE("a request that is for another pod reaches no application, and is no u
 
   const auto answered = f.call(f.ports().serve, "GET", "/", "Spawner-Pod: pod-1\r\n");
   CHECK(answered.body == "hello");
+  CHECK_FALSE(contains(toApplication, "Spawner-Pod"));
   CHECK(f.state().value("used", false));
 }
