@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The sidecar's data plane beside nginx, HAProxy and no proxy: scripts/bench proxy [--rounds N] [--turns N] [--seconds S] [--tunnels N] [--soak MINUTES]
-[--json FILE]
+"""The sidecar's data plane beside nginx, HAProxy and no proxy:
+scripts/bench proxy [--rounds N] [--turns N] [--seconds S] [--tunnels N] [--soak MINUTES] [--json FILE]
 
 Each proxy is one process on core 0; the load and the application share core 1. In a round all start anew and take turns, in random order; the table
-has the medians of all turns, and between which ratios to nginx the middle half of the turns lies. All of it runs in a network namespace of its own (on_proxy/network.py). CPU time is the proxy's own, by the kernel, so a
-busy machine changes it little; it changes rates and latencies."""
+has the medians of all turns, and between which ratios to nginx the middle half of the turns lies. All of it runs in a network namespace of its own
+(on_proxy/network.py). CPU time is the proxy's own, by the kernel, so a busy machine changes it little; it changes rates and latencies."""
 
 import argparse
 import json

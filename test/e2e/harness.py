@@ -4,6 +4,7 @@ Standard library only. Every wait has a deadline and says what it waited for.
 """
 
 import base64
+import datetime
 import http.client
 import json
 import os
@@ -66,6 +67,11 @@ def request(port, method, path, body=None, headers=None, timeout=15, host="127.0
         connection.close()
 
 
+def seconds(text):
+    """A time of the API (RFC 3339) in seconds since 1970."""
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
 class EventStream:
     """A Server-Sent Event stream, read by a thread: (milliseconds since open, data as JSON, id) tuples in `events`."""
 
@@ -108,6 +114,11 @@ class EventStream:
             if not ok or state not in self.states():
                 raise AssertionError(f"waited {seconds} s for state {state}; the stream said {self.states()}, ended: {self.ended}")
             return next(at for at, data, _ in self.events if data["state"] == state)
+
+    def time_of(self, state):
+        """When it came, by the clock of the role that saw it: seconds since 1970."""
+        with self._new:
+            return next(seconds(data["time"]) for _, data, _ in self.events if data["state"] == state)
 
     def close(self):
         try:

@@ -23,6 +23,7 @@ from harness import Dev, Kube, WebSocket, request, wait_for
 VERSION = "4.6.6"
 PINS = [f"jupyterlab=={VERSION}", "ipykernel==7.4.0"]
 GRACE = 3
+SLACK = 4  # P2's two seconds, and a pause of a busy machine
 # What pip says when it cannot reach a package index. Any other failure of it is a failure of this test.
 NO_NETWORK = ("(from versions: none)", "connection broken by", "Read timed out", "ConnectionError", "Name or service not known")
 
@@ -173,6 +174,13 @@ class JupyterLab(unittest.TestCase):
             self.assertEqual(state, "Ready", why)
             time.sleep(0.25)
 
+    def assert_swept_after(self, used):
+        """used: when its use ended, in seconds since 1970."""
+        self.stream.wait_state("Swept", GRACE + 10)
+        idle = self.stream.time_of("Swept") - used
+        self.assertGreaterEqual(idle, GRACE, "not before the grace period is over")
+        self.assertLessEqual(idle, GRACE + SLACK)
+
     def test_a_kernel_computes_while_its_socket_is_open_and_all_ends_after_it(self):
         self.start()
         page = self.call("GET", "/lab")
@@ -194,10 +202,9 @@ class JupyterLab(unittest.TestCase):
 
         self.assert_lives_for(GRACE + 2, "an open WebSocket is use, however silent")
         self.assertEqual(kernel.execute("6*7 + 1"), "43", "the same kernel still answers")
-        closed = time.monotonic()
+        closed = time.time()
         kernel.socket.close()
-        self.stream.wait_state("Swept", GRACE + 10)
-        self.assertGreaterEqual(time.monotonic() - closed, GRACE - 0.1, "not before the grace period is over")
+        self.assert_swept_after(closed)
         wait_for("server, kernel and its child to end", lambda: not any(alive(pid) for pid in pids))
         wait_for("every other process of the session to end", lambda: not self.dev.marked())
         wait_for("its pod to go", lambda: f"spawner-{self.name}" not in self.kube.names("pods"))
@@ -208,12 +215,12 @@ class JupyterLab(unittest.TestCase):
         lease = GRACE + 3
         hold = ("import os, urllib.request; urllib.request.urlopen(urllib.request.Request("
                 f"os.environ['SPAWNER_LOCAL_URL'] + '/busy?seconds={lease}', method='PUT')).status")
-        asked = time.monotonic()
+        asked = time.time()
         self.assertEqual(kernel.execute(hold), "200")
         kernel.socket.close()
-        left = asked + lease + GRACE - time.monotonic()
+        left = asked + lease + GRACE - time.time()
         self.assert_lives_for(left - 0.1, "a busy lease is use, and the grace period begins at its end")
-        self.stream.wait_state("Swept", 10)
+        self.assert_swept_after(asked + lease)
         wait_for("every process of the session to end", lambda: not self.dev.marked())
 
 

@@ -6,7 +6,6 @@ not taken for the end of a session.
 
 import collections
 import contextlib
-import datetime
 import http.client
 import json
 import os
@@ -20,7 +19,7 @@ import threading
 import time
 import unittest
 
-from harness import BUILD, SPAWNER, WHITEBOARD, Dev, Kube, WebSocket, request, wait_for
+from harness import BUILD, SPAWNER, WHITEBOARD, Dev, Kube, WebSocket, request, seconds, wait_for
 
 GRACE = 2
 KILLS = 10
@@ -86,10 +85,6 @@ class Watch(threading.Thread):
 
 class CameLate(Exception):
     """The session was idle for its grace period before the user came: the machine was busy, nothing is wrong."""
-
-
-def seconds(time_text):
-    return datetime.datetime.fromisoformat(time_text.replace("Z", "+00:00")).timestamp()
 
 
 class Lives(threading.Thread):

@@ -9,6 +9,7 @@ import time
 from harness import WHITEBOARD, Dev, Kube, WebSocket, request, wait_for
 
 GRACE = 3
+SLACK = 4  # P2's two seconds, and a pause of a busy machine
 
 
 class Steps:
@@ -72,13 +73,13 @@ def whole_life(dev, kube, steps):
     expect(page.status == 200 and b"Whiteboard" in page.body, f"the page: {page.status}")
     steps.done("the page")
     keeps_alive(dev, name, path, steps)
-    asked = time.monotonic()
+    asked = time.time()
     expect(request(dev.port, "GET", path).status == 200, "the page again")
-    answered = time.monotonic()  # the idle time has begun between the two
-    stream.wait_state("Swept", GRACE + 5)
-    swept = time.monotonic()
+    answered = time.time()  # the idle time has begun between the two
+    stream.wait_state("Swept", GRACE + 10)
+    swept = stream.time_of("Swept")
     took = swept - answered
-    expect(swept - asked >= GRACE and took <= GRACE + 5, f"swept {took:.2f} s after the last use, grace {GRACE} s")
+    expect(swept - asked >= GRACE and took <= GRACE + SLACK, f"swept {took:.2f} s after the last use, grace {GRACE} s")
     steps.done(f"swept {took:.2f} s after the last use")
     gone(dev, kube, steps)
     expect(request(dev.port, "GET", f"/api/backend/{name}/ready").status == 410, "ready answers 410 after the end")

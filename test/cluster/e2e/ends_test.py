@@ -7,9 +7,8 @@ import time
 import unittest
 
 from cluster import APP, WHITEBOARD
-from harness import request, wait_for
+from harness import request, seconds, wait_for
 from together import Together
-from world import seconds
 
 
 KEEP_SECONDS = 20  # SPAWNER_KEEP_FINISHED_SECONDS in test/cluster/manifests

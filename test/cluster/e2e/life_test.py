@@ -6,9 +6,9 @@ import time
 import unittest
 
 from cluster import APP, WHITEBOARD
-from harness import request, wait_for
+from harness import request, seconds, wait_for
 from together import Together
-from world import STATES, Session, seconds
+from world import STATES, Session
 
 GRACE = 4
 SLACK = 4  # P2's two seconds, and a pause of a busy machine

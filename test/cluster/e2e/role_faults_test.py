@@ -12,9 +12,9 @@ import unittest
 import faults
 from cluster import ROLES, SYSTEM
 from faults import Arrivals
-from harness import request, wait_for
+from harness import request, seconds, wait_for
 from together import the_world
-from world import Watch, seconds
+from world import Watch
 
 SEED = os.environ.get("SPAWNER_TEST_SEED", "20261124")
 GRACE = 5

@@ -4,7 +4,6 @@
 """
 
 import collections
-import datetime
 import http.client
 import json
 import threading
@@ -17,11 +16,6 @@ from harness import EventStream, WebSocket, request, wait_for
 # termination grace period of a pod).
 GONE_SECONDS = 18
 STATES = ["Submitted", "Constructed", "Scheduled", "Running", "Ready", "Swept", "Failed"]
-
-
-def seconds(text):
-    """A time of the API (RFC 3339) in seconds since 1970."""
-    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 class Watch(threading.Thread):
