@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
 #include "http/guard.hpp"
 
 namespace spawner::http {
@@ -90,14 +91,23 @@ Result<std::string> writeHead(const ResponseHead& head) {
   return out;
 }
 
-HopByHop::HopByHop(const Headers& headers) {
+HopByHop::HopByHop(const Headers& headers) : headers_(headers) {
   for (std::size_t i = 0; i < headers.size(); ++i) {
     const Headers::Place& place = headers.place(i);
     if (place.known != FieldName::Connection) continue;
-    const std::string_view value = headers.valueOf(place);
-    if (!equalsIgnoreCase(value, "close") && !equalsIgnoreCase(value, "keep-alive") && !equalsIgnoreCase(value, "upgrade"))
-      naming_ = &headers;
+    std::string_view rest = headers.valueOf(place);
+    if (equalsIgnoreCase(rest, "close") || equalsIgnoreCase(rest, "keep-alive") || equalsIgnoreCase(rest, "upgrade")) continue;
+    for (;;) {
+      const std::size_t comma = rest.find(',');
+      if (const std::string_view option = trim(rest.substr(0, comma)); !option.empty()) named_.push_back(option);
+      if (comma == std::string_view::npos) break;
+      rest.remove_prefix(comma + 1);
+    }
   }
+}
+
+bool HopByHop::names(std::string_view name) const {
+  return std::any_of(named_.begin(), named_.end(), [&](std::string_view option) { return equalsIgnoreCase(option, name); });
 }
 
 }  // namespace spawner::http

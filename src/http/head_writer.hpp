@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "http/bytes.hpp"
 #include "http/message.hpp"
@@ -71,13 +72,16 @@ class HopByHop {
   /// Borrows the headers.
   explicit HopByHop(const Headers& headers);
   [[nodiscard]] bool has(std::string_view name) const { return has(fieldName(name), name); }
-  [[nodiscard]] bool has(const Headers::Place& place) const { return isOne(place.known) || (naming_ && names(naming_->nameOf(place))); }
+  [[nodiscard]] bool has(const Headers::Place& place) const {
+    return isOne(place.known) || (!named_.empty() && names(headers_.nameOf(place)));
+  }
 
  private:
   static bool isOne(FieldName known) { return known >= FieldName::Connection && known <= FieldName::Upgrade; }
-  [[nodiscard]] bool has(FieldName known, std::string_view name) const { return isOne(known) || (naming_ && names(name)); }
-  [[nodiscard]] bool names(std::string_view name) const { return naming_->hasToken("Connection", name); }
-  const Headers* naming_ = nullptr;  // null: they name none but those above
+  [[nodiscard]] bool has(FieldName known, std::string_view name) const { return isOne(known) || (!named_.empty() && names(name)); }
+  [[nodiscard]] bool names(std::string_view name) const;
+  const Headers& headers_;
+  std::vector<std::string_view> named_;  // in Connection, where it has more than one of the usual options
 };
 
 template <class Dropped>

@@ -37,6 +37,7 @@ struct Session::Glue {
     Session& session = self(user);
     session.building_ = Head{};
     session.headBytes_ = session.headFields_ = 0;
+    session.cookie_.clear();
     if (opensRequest(*frame)) session.events_.onBegin(frame->hd.stream_id);
     return 0;
   }
@@ -64,8 +65,8 @@ struct Session::Glue {
       head.path = value;
     } else if (name == ":status") {
       head.status = static_cast<int>(parseUnsigned(value, 999).value_or(0));
-    } else if (name == "cookie" && head.headers.has("cookie")) {
-      head.headers.set("cookie", std::string(head.headers.get("cookie")).append("; ").append(value));
+    } else if (name == "cookie") {  // RFC 9113 §8.2.3: its pieces are one field
+      session.cookie_.append(session.cookie_.empty() ? "" : "; ").append(value);
     } else if (!name.starts_with(':')) {
       head.headers.add(name, value);
     }
@@ -86,6 +87,7 @@ struct Session::Glue {
       case NGHTTP2_HEADERS: {
         Head head = std::move(session.building_);
         session.building_ = Head{};
+        if (!session.cookie_.empty()) head.headers.add("cookie", std::exchange(session.cookie_, {}));
         head.end = end;
         if (opensRequest(*frame) || head.status != 0) {
           session.events_.onHead(id, std::move(head));

@@ -153,7 +153,8 @@ class Session {
   Events& events_;
   nghttp2_session* session_ = nullptr;
   std::unordered_map<StreamId, Outgoing> outgoing_;
-  Head building_;  // the head that is coming: there is one at a time
+  Head building_;       // the head that is coming: there is one at a time
+  std::string cookie_;  // its pieces so far
   std::size_t headBytes_ = 0;
   std::size_t headFields_ = 0;
   StreamId notSent_ = 0;

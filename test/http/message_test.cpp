@@ -129,4 +129,9 @@ TEST_CASE("Hop-by-hop fields, and those that Connection names") {
     CHECK_FALSE(HopByHop(Headers()).has(name));
   }
   CHECK(HopByHop(Headers()).has("Transfer-Encoding"));
+
+  headers.add("Connection", "keep-alive");
+  headers.add("Connection", ",\t ," + std::string(100, ' ') + "Y-Hop\t, ,z-hop");
+  for (const char* name : {"X-Hop", "y-hop", "Z-Hop"}) CHECK(HopByHop(headers).has(name));
+  for (const char* name : {"", " ", "Y", "hop"}) CHECK_FALSE(HopByHop(headers).has(name));
 }

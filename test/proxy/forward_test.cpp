@@ -45,6 +45,7 @@ TEST_CASE("a request for HTTP/2 has the same fields, without those of a connecti
   head.headers.add("X-Hop", "1");
   head.headers.add("TE", "trailers, deflate");
   head.headers.add("X-Forwarded-For", "198.51.100.1");
+  head.headers.add("spawner-pod", "uid");
   head.framing = Framing::Length;
   head.contentLength = 7;
   using Field = std::pair<std::string, std::string>;

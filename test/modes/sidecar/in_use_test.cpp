@@ -269,3 +269,21 @@ TEST_CASE("a request that is for another pod reaches no application, and is no u
   CHECK_FALSE(contains(toApplication, "Spawner-Pod"));
   CHECK(f.state().value("used", false));
 }
+
+TEST_CASE("a request that is for another pod waits for no application, and is not told of an end", "[integration]") {
+  SidecarFixture f;
+  f.start();
+  CHECK(contains(f.call(f.ports().serve, "GET", "/", "Spawner-Pod: pod-2\r\n").head, "\r\nSpawner-Reason: OtherPod"));
+  CHECK(f.sweep(session::SweepCommand::age(0ms, "StartTimeout")).status == 200);
+  CHECK(contains(f.call(f.ports().serve, "GET", "/", "Spawner-Pod: pod-2\r\n").head, "\r\nSpawner-Reason: OtherPod"));
+  CHECK(contains(f.call(f.ports().serve, "GET", "/", "Spawner-Pod: pod-1\r\n").head, "\r\nSpawner-Reason: StartTimeout"));
+}
+
+TEST_CASE("a sidecar that was not told its pod serves whatever pod a request names", "[integration]") {
+  SidecarFixture f;
+  f.options.podUid.clear();
+  f.options.adminKeys.clear();
+  f.startReady();
+  sayHello(*f.app);
+  CHECK(f.call(f.ports().serve, "GET", "/", "Spawner-Pod: pod-2\r\n").body == "hello");
+}
