@@ -81,6 +81,13 @@ class Gateway(unittest.TestCase):
 
         self.assertIn(wait_for("the end to be told", told, LIMIT), (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.NOT_FOUND))
 
+    def test_a_call_to_a_session_of_http1_is_told_what_to_do(self):
+        demo = self.dev.ready("demo")["name"]
+        with self.assertRaises(grpc.RpcError) as raised:
+            self.channel(f"{demo}.localhost:{self.dev.port}").unary_unary("/t/echo")(b"hello", timeout=LIMIT)
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.UNAVAILABLE)
+        self.assertIn('\\"upstreamProtocol\\": \\"h2c\\"', raised.exception.details())
+
     def test_sessions_of_http1_are_reached_by_http2(self):
         demo = self.dev.ready("demo")["name"]
         client = Client(self.dev.port)

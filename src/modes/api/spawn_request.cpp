@@ -22,6 +22,15 @@ using backend::SpawnParameters;
 
 constexpr std::size_t maxDepth = 32;
 constexpr std::size_t maxEntries = 256;  // of env and labels
+constexpr std::size_t maxShown = 100;    // bytes of a name
+
+/// A name that a stranger gave, fit for a message.
+std::string shown(std::string_view name) {
+  std::string text(name.substr(0, maxShown));
+  for (char& c : text)
+    if (c < ' ' || c >= '\x7f') c = '?';
+  return text;
+}
 
 Error invalid(std::string message) { return Error{ErrorKind::Invalid, std::move(message), std::nullopt}; }
 
@@ -159,7 +168,13 @@ constexpr std::array<Field, 9> fields = {{
 Result<SpawnRequest> read(const Json& body, std::uint32_t defaultGraceSeconds) {
   SpawnRequest request;
   request.parameters.gracePeriodSeconds = defaultGraceSeconds;
-  if (!body.contains("image") || body["image"].is_null()) return invalid("image is required: the name of a container image");
+  if (!body.contains("image") || body["image"].is_null()) {
+    std::string message = "image is required: the name of a container image";
+    for (const auto& [name, value] : body.items())  // misspelt, perhaps
+      if (std::ranges::find(fields, std::string_view(name), &Field::name) == fields.end())
+        return invalid(message + "; \"" + shown(name) + "\" is no field");
+    return invalid(message);
+  }
   for (const auto& [name, value] : body.items()) {
     const auto field = std::ranges::find(fields, std::string_view(name), &Field::name);
     if (field == fields.end()) {
@@ -188,14 +203,12 @@ Result<SpawnRequest> parseSpawnRequest(std::string_view body, std::uint32_t defa
 }
 
 std::string unknownFieldWarning(std::string_view field) {
-  constexpr std::size_t maxShown = 100;
-  std::string shown;
-  for (const char c : field.substr(0, maxShown)) {
-    if (c == '"' || c == '\\') shown += "\\\\";  // escaped once for the name, once more for the quoted-string around it
-    if (c == '"' || c == '\\') shown += '\\';
-    shown += c >= ' ' && c < '\x7f' ? c : '?';
+  std::string escaped;
+  for (const char c : shown(field)) {
+    if (c == '"' || c == '\\') escaped += "\\\\\\";  // once for the name, once more for the quoted-string around it
+    escaped += c;
   }
-  return fmt::format("299 - \"unknown field \\\"{}\\\"\"", shown);
+  return fmt::format("299 - \"unknown field \\\"{}\\\"\"", escaped);
 }
 
 }  // namespace spawner::api

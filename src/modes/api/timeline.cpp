@@ -32,13 +32,13 @@ std::vector<StateChange> timeline(const Slab& slab) {
     if (i == 0) time = newest;
     for (int j = i; j <= last && !time; ++j) time = slab.status.stateTimes[static_cast<std::size_t>(j)];
     newest = std::max(newest, time.value_or(newest));
-    changes.push_back(StateChange{allStates[static_cast<std::size_t>(i)], time.value_or(newest), {}, {}});
+    changes.push_back(StateChange{allStates[static_cast<std::size_t>(i)], newest, {}, {}});
   }
   if (const State state = slab.state(); isTerminal(state)) {
     const EndInfo end = role::endOf(slab);
     const std::optional<WallTime> time = slab.status.stateTimes[static_cast<std::size_t>(state)];
     const bool told = time || slab.status.end;
-    changes.push_back(StateChange{state, told ? time.value_or(end.time) : newest, end.reason, end.message});
+    changes.push_back(StateChange{state, told ? std::max(newest, time.value_or(end.time)) : newest, end.reason, end.message});
   }
   return changes;
 }

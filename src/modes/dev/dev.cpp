@@ -43,7 +43,8 @@ void greet(const Options& options, const StateDir& state, DevCluster& cluster, c
   const std::string web = roles.gatewayUrl();
   fmt::print("spawner dev {}\n", roles.names().empty() ? "runs the embedded Kubernetes only" : "runs " + roles.names());
   fmt::print("  Kubernetes  {}   kubectl --kubeconfig {} get slabs\n", cluster.url(), cluster.kubeconfig());
-  fmt::print("  logs        {}   of backends: kubectl logs, or pods/ beside it\n", state.logs().string());
+  fmt::print("  logs        {}   of backends: kubectl logs, or pods/ beside it; of a failed one: end.log of /api/backend/NAME\n",
+             state.logs().string());
   if (!web.empty()) {
     const std::string image = options.images.empty() ? "IMAGE" : options.images[0].substr(0, options.images[0].find('='));
     fmt::print("  web         {}/   API: {}/api/\n", web, web);

@@ -76,14 +76,42 @@ http::Response busy(const http::RequestHead& head, std::string_view reason, std:
   return retryAfter(role::refusal(head, 503, reason, "Too busy at the moment", detail), 1);
 }
 
+namespace {
+
+/// What a sidecar's reason means to who looks at the page. Reasons: proxy::toString(FailureKind) and src/modes/sidecar/data_plane.cpp.
+std::string meaning(std::string_view reason) {
+  struct Row {
+    std::string_view reason, text;
+  };
+  static constexpr Row rows[] = {
+      {"UpstreamUnreachable", "The application takes no connections: it has ended, or starts anew."},
+      {"UpstreamConnectTimeout", "The application did not take the connection in time."},
+      {"UpstreamClosed", "The application closed the connection before it had answered."},
+      {"UpstreamTimeout", "The application did not answer in time."},
+      {"UpstreamStalled", "The application took no byte of the request, and sent none, for too long."},
+      {"UpstreamBadAnswer",
+       "The application's answer is not sound HTTP. What is wrong with it stands in the log of the container spawner-sidecar."},
+      {"UpgradeUnsupported", "The application is spoken to by HTTP/2, which has no Upgrade (WebSockets)."},
+      {"NotReady", "The application does not listen yet."},
+      {"Draining", "The session is being ended."},
+      {"OtherPod", "The session's address is another session's by now."},
+      {"TooManyTunnels", "The session has too many upgraded connections (WebSockets) already."},
+      {"NoDescriptors", "The session has too many connections already."},
+  };
+  for (const Row& row : rows)
+    if (row.reason == reason) return std::string(row.text);
+  return "The session refused the request: " + std::string(reason) + ".";
+}
+
+}  // namespace
+
 http::Response unreachable(const http::RequestHead& head, const SidecarAnswer& sidecar, const proxy::Failure& failure) {
   const bool told = sidecar.status != 0;
   const int status = told                                                                                       ? sidecar.status
                      : failure.kind == FailureKind::ConnectFailed || failure.kind == FailureKind::NoDescriptors ? 503
                      : timedOut(failure)                                                                        ? 504
                                                                                                                 : 502;
-  const std::string detail = told ? "Its sidecar answered in place of the application: " + sidecar.reason + "."
-                                  : "The session is there, but did not answer this request: " + failure.detail;
+  const std::string detail = told ? meaning(sidecar.reason) : "The session is there, but did not answer this request: " + failure.detail;
   http::Response response =
       role::refusal(head, status, told ? sidecar.reason : proxy::toString(failure.kind), "The session gives no answer", detail);
   return status == 503 ? retryAfter(std::move(response), 1) : response;

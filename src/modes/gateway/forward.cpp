@@ -6,6 +6,7 @@
 #include "modes/role/session_answers.hpp"
 #include "proxy/respond.hpp"
 #include "spawner/names.hpp"
+#include "spawner/upstream_protocol.hpp"
 
 namespace spawner::gateway {
 
@@ -14,6 +15,11 @@ namespace {
 /// True for requests that only HTTP/2 carries whole: gRPC, and streams of Connect. All others reach any session by HTTP/1.1.
 bool needsHttp2(const http::RequestHead& head) {
   return proxy::isGrpc(head) || head.headers.get("Content-Type").starts_with("application/connect+");
+}
+
+bool speaksHttp2(const Slab& slab) {
+  const auto protocol = slab.meta.annotations.find(std::string(names::upstreamProtocolAnnotation));
+  return protocol != slab.meta.annotations.end() && protocol->second == names::h2cProtocol;
 }
 
 /// The sidecar's data port. Where a writer of the original's has left out the pod's address, the Service's will do.
@@ -70,9 +76,12 @@ void Lane::sessionFailed(ExchangePtr exchange, const Route& route, const Sidecar
   const role::SlabPtr slab = directory_.find(route.name);
   const http::RequestHead& head = exchange->head();
   const std::string start = startUrl(setup_.options, route);
+  proxy::Failure told = failure;
+  if (slab && failure.kind == proxy::FailureKind::BadAnswer && h2c_ && needsHttp2(head) && !speaksHttp2(*slab))
+    told.detail = "it speaks HTTP/1.1; calls of gRPC go to a session that was spawned with \"upstreamProtocol\": \"h2c\"";
   auto response = !slab                       ? unknown(head, route, start)
                   : isTerminal(slab->state()) ? role::sessionEnded(head, *slab, start)
-                                              : unreachable(head, sidecar, failure);
+                                              : unreachable(head, sidecar, told);
   answer(std::move(exchange), std::move(response));
 }
 

@@ -121,6 +121,8 @@ TEST_CASE("spawn request: unknown fields are named, not refused") {
   const auto request = parseSpawnRequest(R"({"image":"x","zeta":1,"Image":"y"})", 300);
   REQUIRE(request.ok());
   CHECK(request->unknownFields == std::vector<std::string>{"Image", "zeta"});
+  CHECK(refusalOf(R"({"imag\u00e9\n":"x"})").message == "image is required: the name of a container image; \"imag???\" is no field");
+  CHECK(refusalOf(R"({"port":1})").message == "image is required: the name of a container image");
 }
 
 TEST_CASE("spawn request: equal requests have equal hashes, whatever their spelling") {

@@ -51,6 +51,12 @@ TEST_CASE("timeline: a fact without any time gets the newest known one before it
         "Submitted@0 Constructed@5 Scheduled@9 Running@9 Ready@9 ");
 }
 
+TEST_CASE("timeline: times never go back, though other clocks wrote them") {
+  const Slab slab =
+      slabWith({{State::Constructed, 9ms}, {State::Scheduled, 10ms}, {State::Running, 8ms}, {State::Ready, 30ms}, {State::Swept, 20ms}});
+  CHECK(told(slab) == "Submitted@0 Constructed@9 Scheduled@10 Running@10 Ready@30 Swept@30 ");
+}
+
 TEST_CASE("timeline: an end implies nothing before it, and is the last") {
   Slab slab = slabWith({{State::Constructed, 5ms}, {State::Failed, 300ms}});
   slab.status.end = EndInfo{"ImagePullFailed", "The image \"x\" is not there.", std::nullopt, std::nullopt, created + 300ms};

@@ -1,5 +1,6 @@
 // Sessions through the gateway, over sockets.
 #include "fixture.hpp"
+#include "modes/gateway/answers.hpp"
 
 using namespace spawner;
 using namespace spawner::test;
@@ -180,12 +181,24 @@ TEST_CASE("gateway: an end that only the sidecar knows is told with its reason; 
   CHECK(GatewayFixture::status(ending) == "503");
   CHECK(contains(ending, "Spawner-Reason: Idle\r\n"));
   CHECK(contains(ending, "<h1>"));
+  fields = "Spawner-Reason: UpstreamClosed\r\n";
+  CHECK(contains(gateway.get("/p/x/"), R"("detail":"The application closed the connection before it had answered.")"));
 
   gateway.store.silentWatch = false;
   fields.clear();
   const std::string own = gateway.get("/p/x/", GatewayFixture::browser);
   CHECK(GatewayFixture::status(own) == "503");
   CHECK(own.ends_with("\r\n\r\nbusy"));
+}
+
+TEST_CASE("gateway: every failure that a sidecar tells has words for people") {
+  using proxy::FailureKind;
+  for (const FailureKind kind : {FailureKind::ConnectFailed, FailureKind::ConnectTimeout, FailureKind::NoDescriptors,
+                                 FailureKind::ClosedEarly, FailureKind::HeadTimeout, FailureKind::Stalled, FailureKind::BadAnswer}) {
+    const std::string reason(proxy::toString(kind));
+    CHECK_FALSE(contains(gateway::unreachable({}, {502, reason}, {}).body, "refused the request"));
+  }
+  CHECK(contains(gateway::unreachable({}, {502, "Unheard"}, {}).body, "The session refused the request: Unheard."));
 }
 
 TEST_CASE("gateway: stop ends tunnels and idle connections, and then is done", "[integration]") {
