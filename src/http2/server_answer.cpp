@@ -32,7 +32,15 @@ void ServerConnection::answer(const StreamPtr& stream, const http::Refusal& refu
 
 void ServerConnection::sendInterim(const StreamPtr& stream, const http::ResponseHead& head) {
   if (stream->closed || stream->finished || stream->headSent) return;
-  if (const auto fields = answerFields(head)) session_.interim(stream->id, *fields);
+  const auto fields = answerFields(head);
+  if (!fields || !core_) return;
+  // No window holds heads back, and a handler may send many of these. Bodies and a last head are bounded for each stream.
+  for (const auto& [name, value] : *fields) interimUnsent_ += name.size() + value.size() + 32;
+  if (interimUnsent_ > core_->options.maxUnsentBytes) {
+    core_->stats.limits.count("SlowReader");
+    return reset(stream, cancel);
+  }
+  session_.interim(stream->id, *fields);
   schedule();
 }
 

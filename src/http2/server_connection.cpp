@@ -255,6 +255,7 @@ void ServerConnection::flush() {
   if (session_.faulty() && !std::exchange(faultCounted_, true) && !flooded_) ++core_->stats.brokenOff;
   if (flooded_ && !wire_.flushed()) return close();  // it does not read
   if (wire_.flushed()) {
+    interimUnsent_ = 0;
     ending_.clear();
     if (!lingering_ && (ended_ || session_.over())) linger();
   }

@@ -130,6 +130,7 @@ class ServerConnection final : public std::enable_shared_from_this<ServerConnect
   TimePoint since_;                                           // begin of idleness, of that head, of lingering
   TimePoint drainSince_{};
   std::uint64_t countedResets_ = 0;
+  std::size_t interimUnsent_ = 0;  // bytes of heads of 1xx, of all streams, since the kernel had all that was to be sent
   bool running_ = false, scheduled_ = false;
   bool draining_ = false, lastWord_ = false;  // the GOAWAYs
   bool flooded_ = false, faultCounted_ = false;

@@ -155,6 +155,8 @@ void Http2Proxy::tick() {
       connection->fail(true, "no HTTP/2 connection to " + connection->address().toString() + " within the limit");
     else if (connection->usable() && connection->streams() == 0 && now - connection->idleSince() >= options_.pool.idleTimeout)
       connection->closeWhenIdle();
+    else if (connection->forsaken(now, options_.pool.idleTimeout))
+      connection->fail(false, connection->address().toString() + " takes nothing, and nobody waits for it");
   }
   startTicking();
 }

@@ -1,9 +1,18 @@
 #include "proxy/http2_upstream.hpp"
 
+#include <algorithm>
+
 namespace spawner::proxy {
 namespace {
 
-constexpr int readsPerTurn = 4;  // then the other connections have their turn
+constexpr int readsPerTurn = 4;          // then the other connections have their turn
+constexpr std::size_t streamCost = 256;  // of a request that waits, besides its fields: about what libnghttp2 has of it
+
+std::size_t sizeOf(const http2::Fields& fields) {
+  std::size_t bytes = streamCost;
+  for (const auto& [name, value] : fields) bytes += name.size() + value.size() + 32;  // as RFC 9113 §6.5.2 counts them
+  return bytes;
+}
 
 }  // namespace
 
@@ -14,6 +23,7 @@ Http2Upstream::Http2Upstream(Loop& loop, Owner& owner, SocketAddress address, ht
       address_(address),
       session_(http2::Session::Side::Client, limits, *this),
       wire_(loop, std::move(socket)),
+      maxWaitingHeads_(limits.streamWindow),
       deadline_(connectTimeout > Duration::zero() ? loop.now() + connectTimeout : TimePoint::max()),
       idleSince_(loop.now()) {}
 
@@ -94,6 +104,7 @@ http2::StreamId Http2Upstream::request(const http2::Fields& fields, bool end, st
   const http2::StreamId id = session_.request(fields, end);
   if (id == 0) return 0;
   streams_.emplace(id, std::move(listener));
+  waitingHeads_ += sizeOf(fields);
   flushSoon();
   return id;
 }
@@ -157,7 +168,8 @@ void Http2Upstream::turn() {
   if (!settingsSeen_ && session_.over()) return fail(false, address_.toString() + " does not speak HTTP/2");
   if (streams_.empty() && (goingAway_ || session_.over())) return fail(false, address_.toString() + " takes no more requests");
   if (session_.over()) return fail(false, address_.toString() + " broke HTTP/2");  // libnghttp2 has said so, in a GOAWAY
-  if (goingAway_ && !std::exchange(goingAwayTold_, true)) owner_.onRoom(*this);
+  const bool freed = wire_.flushed() && std::exchange(waitingHeads_, 0) > maxWaitingHeads_;
+  if ((goingAway_ && !std::exchange(goingAwayTold_, true)) || freed) owner_.onRoom(*this);
 }
 
 void Http2Upstream::tellClosed() {
@@ -176,6 +188,12 @@ void Http2Upstream::tellClosed() {
   if (!freed || phase_ == Phase::Closed) return;
   if (streams_.empty()) idleSince_ = loop_.now();
   owner_.onRoom(*this);
+}
+
+bool Http2Upstream::forsaken(TimePoint now, Duration limit) const {
+  const auto stalled = wire_.stalledSince();
+  return phase_ == Phase::Open && stalled && now - *stalled >= limit &&
+         std::none_of(streams_.begin(), streams_.end(), [](const auto& stream) { return stream.second != nullptr; });
 }
 
 void Http2Upstream::fail(bool timedOut, const std::string& why) {

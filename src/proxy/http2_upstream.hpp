@@ -56,10 +56,12 @@ class Http2Upstream final : public std::enable_shared_from_this<Http2Upstream>, 
   /// The TCP connection was made.
   [[nodiscard]] bool greeted() const { return connected_; }
   /// A further stream may be opened now.
-  [[nodiscard]] bool room() const { return usable() && streams_.size() < session_.peerMaxStreams(); }
+  [[nodiscard]] bool room() const { return usable() && streams_.size() < session_.peerMaxStreams() && waitingHeads_ <= maxWaitingHeads_; }
   [[nodiscard]] std::size_t streams() const { return streams_.size(); }
   [[nodiscard]] TimePoint idleSince() const { return idleSince_; }
   [[nodiscard]] TimePoint deadline() const { return deadline_; }
+  /// The upstream has taken nothing for so long, and nobody waits for any of its streams any more.
+  [[nodiscard]] bool forsaken(TimePoint now, Duration limit) const;
 
   /// REQUIRES: room(). 0 when it cannot be.
   http2::StreamId request(const http2::Fields& fields, bool end, std::shared_ptr<Listener> listener);
@@ -113,6 +115,9 @@ class Http2Upstream final : public std::enable_shared_from_this<Http2Upstream>, 
   std::unordered_map<http2::StreamId, std::shared_ptr<Listener>> streams_;  // null: nobody listens any more
   std::vector<Closed> closed_;                                              // not told yet
   Phase phase_ = Phase::Connecting;
+  const std::size_t maxWaitingHeads_;
+  std::size_t waitingHeads_ =
+      0;  // bytes of requests' heads since the kernel had all that was to be sent; libnghttp2 keeps them, cancelled or not
   TimePoint deadline_;
   TimePoint idleSince_;
   bool connected_ = false, settingsSeen_ = false;

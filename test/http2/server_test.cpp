@@ -280,6 +280,28 @@ TEST_CASE_METHOD(ServerFixture, "http2: a client that does not read is sent away
   CHECK(counted("LingerLimit") == 1);
 }
 
+TEST_CASE_METHOD(ServerFixture, "http2: heads of 1xx that a client does not read are bounded", "[integration]") {
+  ServerOptions options;
+  options.maxUnsentBytes = 1'000'000;
+  start(std::move(options));
+  Http2Client client(loop, front->port());
+  const StreamId id = client.request();
+  Exchange& one = exchange(client);
+  client.raw.setReading(false);
+  http::ResponseHead hints;
+  hints.status = 103;
+  hints.headers.add("Link", std::string(30'000, 'x'));
+  std::size_t sent = 0;
+  test::waitFor(loop, "the reset", [&] {  // a few at a time: what the kernel takes does not count
+    for (int i = 0; i < 10 && !one.over(); ++i, ++sent) one.sendInterim(hints);
+    return one.over() || sent > 3000;
+  });
+  CHECK(one.over());
+  CHECK(counted("SlowReader") == 1);
+  client.raw.setReading(true);
+  client.waitFor("the reset to arrive", [&] { return client.at(id).closed == cancel; });
+}
+
 TEST_CASE_METHOD(ServerFixture, "http2: an answer that must not go on is reset at once", "[integration]") {
   ServerOptions options;
   options.maxUnsentBytes = 100'000;

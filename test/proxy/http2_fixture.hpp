@@ -122,11 +122,12 @@ struct Http2Fixture {
     REQUIRE(http2::loadNghttp2());
     proxy = std::make_unique<proxy::Http2Proxy>(*under, options, http2);
   }
-  std::shared_ptr<Http2Client> run(const std::string& method = "GET", bool complete = true) {
+  std::shared_ptr<Http2Client> run(const std::string& method = "GET", bool complete = true, const std::string& field = {}) {
     auto client = std::make_shared<Http2Client>();
     client->request.method = method;
     client->request.target = "/x";
     client->request.headers.add("Host", "a.example");
+    if (!field.empty()) client->request.headers.add("X", field);
     client->request.framing = complete ? http::Framing::None : http::Framing::Chunked;
     client->complete = complete;
     clients.push_back(client);

@@ -231,6 +231,48 @@ TEST_CASE_METHOD(Http2Fixture, "http2 proxy: an answer without a body is whole w
   CHECK(counters().clientGone == 0);
 }
 
+TEST_CASE_METHOD(Http2Fixture,
+                 "http2 proxy: requests to an application that has stopped reading wait outside of its connection, and are bounded",
+                 "[integration]") {
+  constexpr std::size_t many = 1500, headBytes = 30'000;  // 45 MB: more than the kernel takes
+  options.connectTimeout = options.pool.idleTimeout = 300ms;
+  http2.maxConnections = 1;
+  applicationLimits.maxStreams = 2 * many;
+  under = &driven;
+  start();
+  run();
+  Http2Application& application = asked();
+  application.answer(1);
+  application.mute = true;
+  application.raw.pauseReading(true);
+  for (std::size_t i = 0; i < many; ++i) {
+    run("GET", true, std::string(headBytes, 'x'));
+    if (i % 50 == 0) settle();
+  }
+  settle();
+  driven.advanceUntil("those without a stream to be told", 50ms, 10s, [&] { return failures(FailureKind::ConnectTimeout) > 0; });
+  settle();
+  const std::uint64_t refused = failures(FailureKind::ConnectTimeout);
+  CHECK(refused > 0);
+  CHECK(counters().active == many - refused);  // of these the kernel has the heads, or may have them soon
+
+  const bool leave = GENERATE(false, true);
+  if (leave) {  // nobody wants an answer: neither does the connection stay for ever
+    for (const auto& client : clients)
+      if (client->onGone && !client->over()) client->onGone();
+    CHECK(counters().active == 0);
+    driven.advance(700ms);
+    application.raw.pauseReading(false);
+    wait("its end at the application", [&] { return application.raw.over(); });
+  } else {
+    application.raw.pauseReading(false);
+    application.mute = false;
+    const auto another = run();
+    wait("a request that came later", [&] { return application.seen.streams.size() == many - refused + 2; });
+    CHECK(counters().upstreamConnects == 1);
+  }
+}
+
 TEST_CASE_METHOD(Http2Fixture, "http2 proxy: without a descriptor to spare the client is told 503", "[integration]") {
   options.spareDescriptors = SIZE_MAX;
   rlimit before{};
