@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "base/text.hpp"
 #include "proxy/run.hpp"
 
 namespace spawner::proxy {
@@ -14,6 +15,16 @@ constexpr std::uint64_t passFrom = 64 * 1024;
 constexpr std::size_t passAtOnce = 1024 * 1024;
 /// The end of each body is read by us: what follows it on the connection is seen with it.
 constexpr std::uint64_t readTail = 16 * 1024;
+
+/// The answer switches to what was asked for, and to nothing else (RFC 9110 §7.8).
+bool takesUp(const http::RequestHead& request, const http::ResponseHead& answer) {
+  for (std::string_view rest = answer.headers.get(http::FieldName::Upgrade);;) {
+    const std::size_t comma = rest.find(',');
+    if (!request.headers.hasToken("Upgrade", trim(rest.substr(0, comma)))) return false;
+    if (comma == std::string_view::npos) return true;
+    rest.remove_prefix(comma + 1);
+  }
+}
 
 }  // namespace
 
@@ -57,7 +68,7 @@ void Run::consume(std::string_view bytes) {
 void Run::takeHead(std::string_view rest) {
   http::ResponseHead head = parser_.takeHead();
   if (head.status == 101) {
-    if (!exchange_->head().upgrade || !out_.empty())
+    if (!exchange_->head().upgrade || !out_.empty() || !takesUp(exchange_->head(), head))
       return fail(FailureKind::BadAnswer, target_.address.toString() + " switches to another protocol, which nobody asked for");
     return becomeTunnel(std::move(head), rest);
   }

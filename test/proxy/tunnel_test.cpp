@@ -85,6 +85,18 @@ TEST_CASE("a refused upgrade is an ordinary answer, and the connection goes on",
   CHECK(f.proxy->counters().tunnels == 0);
 }
 
+TEST_CASE("a 101 for what nobody asked for is a bad answer", "[integration]") {
+  TunnelFixture f;
+  f.start();
+  const std::string fields = GENERATE("", "Upgrade: chat\r\n", "Upgrade: websocket, chat\r\n", "Upgrade:\r\n");
+  f.answerAll("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n" + fields + "\r\n");
+  auto client = f.client();
+  client->send(upgradeRequest());
+  f.waitText(*client, "UpstreamBadAnswer");
+  CHECK(client->received.starts_with("HTTP/1.1 502 "));
+  CHECK(f.proxy->counters().tunnels == 0);
+}
+
 TEST_CASE("the token lives as long as the tunnel", "[integration]") {
   TunnelFixture f;
   f.start();

@@ -13,7 +13,8 @@
 
 namespace spawner::role {
 
-/// Times of 0: no limit, where addDataLimits() allows it. "Upstream" is the application (sidecar), or a session's sidecar (gateway).
+/// Times of 0: no limit where the help says so; a keep-alive or lingering of 0 ends at once. "Upstream" is the application (sidecar), or a
+/// session's sidecar (gateway).
 struct DataLimits {
   // clients
   std::size_t maxConnections = 10'000;       // --max-connections
