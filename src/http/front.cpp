@@ -28,7 +28,9 @@ constexpr std::string_view lastWords =
 }  // namespace
 
 void FrontCore::checkDrained() {
-  if (drained && connections.size() == lingering) loop.post(std::exchange(drained, nullptr));
+  // Who lingers is waited for too: while its client still sends, the end of this process would be a reset, which takes the rest of the
+  // answer.
+  if (drained && connections.empty()) loop.post(std::exchange(drained, nullptr));
 }
 
 void FrontCore::runSoon(std::shared_ptr<Connection> connection) {

@@ -30,7 +30,7 @@ struct FrontCore : std::enable_shared_from_this<FrontCore> {
   const FrontOptions options;
   FrontStats stats;  // without connections: that is the list's size
   std::list<std::shared_ptr<Connection>> connections;
-  std::size_t lingering = 0;  // of them, only throw input away: no exchange is under way
+  std::size_t lingering = 0;  // of them, only throw input away: no exchange is under way, and they take nobody's place
   SplicePipes pipes;
   std::vector<std::shared_ptr<Connection>> due, batch;  // by runSoon(): of the next task, of the present one
   static constexpr std::size_t recycled = 64;           // about as many exchanges as are begun in a turn

@@ -38,7 +38,7 @@ Duration tickInterval(const ServerOptions& options) {
 }  // namespace
 
 void ServerCore::checkDrained() {
-  if (drained && connections.size() == lingering) loop.post(std::exchange(drained, nullptr));
+  if (drained && connections.empty()) loop.post(std::exchange(drained, nullptr));
 }
 
 Server::Server(Loop& loop, Handler handler, ServerOptions options)

@@ -5,6 +5,7 @@
 
 #include "base/text.hpp"
 #include "http/head_writer.hpp"
+#include "proxy/respond.hpp"
 
 namespace spawner::proxy {
 namespace {
@@ -142,6 +143,21 @@ UpstreamRequest upstreamRequest(const http::RequestHead& head, std::string_view 
   if (head.headers.hasToken("TE", "trailers")) list.field("TE", "trailers");
   std::string made;
   return {.target = std::string(edit.target.empty() ? originForm(head, made) : edit.target), .fields = std::move(list.list)};
+}
+
+std::optional<http::Response> endOfForwarding(const http::RequestHead& head, RequestEdit& edit) {
+  const bool trace = head.method == "TRACE";
+  if (!trace && head.method != "OPTIONS") return std::nullopt;
+  const auto left = parseUnsigned(head.headers.get("Max-Forwards"));
+  if (!left) return std::nullopt;
+  if (*left > 0) {
+    edit.set.emplace_back("Max-Forwards", std::to_string(*left - 1));
+    return std::nullopt;
+  }
+  if (trace) return ownAnswer(501, "TraceUnsupported", "This proxy does not tell what it has received.");
+  http::Response response;
+  response.status = 204;
+  return response;
 }
 
 bool isIdempotent(std::string_view method) {

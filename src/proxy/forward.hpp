@@ -2,6 +2,7 @@
 // forward: the pure part of proxying: which head goes to the upstream. (Of the answer's head the front drops what ends at this hop.) No
 // I/O.
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -40,6 +41,8 @@ struct UpstreamRequest {
   std::vector<std::pair<std::string, std::string>> fields;
 };
 UpstreamRequest upstreamRequest(const http::RequestHead& head, std::string_view peer, std::string_view upstream, const RequestEdit& edit);
+/// RFC 9110 §7.6.2, for TRACE and OPTIONS with Max-Forwards: at 0 our own answer, for it goes no further; else the edit counts it down.
+std::optional<http::Response> endOfForwarding(const http::RequestHead& head, RequestEdit& edit);
 /// True for methods that may be sent twice: RFC 9110 §9.2.2.
 bool isIdempotent(std::string_view method);
 /// How long the upstream says it keeps an idle connection: `Keep-Alive: timeout=5`; a second less, for what is under way. Duration::max()

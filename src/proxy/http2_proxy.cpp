@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "proxy/http2_run.hpp"
+#include "proxy/respond.hpp"
 
 namespace spawner::proxy {
 namespace {
@@ -35,6 +36,7 @@ Http2Proxy::~Http2Proxy() {
 
 void Http2Proxy::run(std::unique_ptr<http::Exchange> exchange, Target target) {
   ++counters_.requests;
+  if (auto answer = endOfForwarding(exchange->head(), target.edit)) return respond(std::move(exchange), std::move(*answer));
   const auto run = std::make_shared<Http2Run>(*this, std::move(exchange), std::move(target));
   run->place = runs_.insert(runs_.end(), run);
   counters_.active = runs_.size();

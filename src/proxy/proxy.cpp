@@ -59,6 +59,7 @@ Proxy::~Proxy() {
 
 void Proxy::run(std::unique_ptr<http::Exchange> exchange, Target target) {
   ++counters_.requests;
+  if (auto answer = endOfForwarding(exchange->head(), target.edit)) return respond(std::move(exchange), std::move(*answer));
   const auto run = std::allocate_shared<Run>(RecyclingAllocator<Run>(blocks_), *this, std::move(exchange), std::move(target));
   run->place = runs_.insert(runs_.end(), run);
   counters_.active = runs_.size();

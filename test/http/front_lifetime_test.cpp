@@ -285,6 +285,34 @@ TEST_CASE_METHOD(FrontFixture, "Drain: idle connections close, the last answers 
   CHECK(front->stats().connections == 0);
 }
 
+TEST_CASE_METHOD(FrontFixture, "Drain waits for a client that still sends: the end of the process would reset its answer",
+                 "[integration]") {
+  FrontLimits limits;
+  limits.lingerTimeout = std::chrono::hours(1);
+  start(limits);
+  Client client = this->client();
+  client.setReading(false);
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nsome");
+  waitForExchanges(1);
+  const std::string text(100'000, 'x');
+  answerText(*exchanges[0], text);
+  exchanges.clear();
+  bool done = false;
+  front->drain([&] {
+    done = true;
+    front.reset();
+  });
+  client.send(std::string(1000, 'y'));
+  settle();
+  CHECK_FALSE(done);
+  client.setReading(true);
+  client.waitClosed();
+  CHECK_FALSE(client.resetSeen);
+  CHECK(client.received.ends_with(text));
+  client.close();
+  waitFor("drained", [&] { return done; });
+}
+
 TEST_CASE_METHOD(FrontFixture, "Drain in the middle of an answer: it is finished, then the connection closes", "[integration]") {
   start();
   Client client = this->client();

@@ -21,6 +21,30 @@ TEST_CASE("a body of known length arrives as it was sent", "[integration]") {
   f.waitText(*client, "hello");
 }
 
+TEST_CASE("Max-Forwards counts down for TRACE and OPTIONS, and ends them here at 0", "[integration]") {
+  ProxyFixture f;
+  f.start();
+  std::string asked;
+  f.upstream.onBytes = [&](RawPeer& peer) {
+    asked = std::exchange(peer.received, {});
+    peer.send(okAnswer);
+  };
+  const std::string method = GENERATE("OPTIONS", "TRACE", "GET");
+  auto client = f.client();
+  const auto ask = [&](const std::string& left) {
+    client->received.clear();
+    client->send(method + " / HTTP/1.1\r\nHost: h\r\nMax-Forwards: " + left + "\r\n\r\n");
+    f.waitText(*client, "\r\n\r\n");
+  };
+  ask("0");
+  CHECK(client->received.starts_with(method == "GET" ? "HTTP/1.1 200 " : method == "TRACE" ? "HTTP/1.1 501 " : "HTTP/1.1 204 "));
+  CHECK(f.upstream.peers.empty() == (method != "GET"));
+  ask("7");
+  CHECK(contains(asked, method == "GET" ? "Max-Forwards: 7\r\n" : "Max-Forwards: 6\r\n"));
+  ask("x");
+  CHECK(contains(asked, "Max-Forwards: x\r\n"));
+}
+
 TEST_CASE("a chunked body goes on as a chunked one, and its end is passed on", "[integration]") {
   ProxyFixture f;
   f.start();

@@ -100,6 +100,12 @@ void AdminServer::hold(std::unique_ptr<http::Call> call) {
   checkHolds();
 }
 
+void AdminServer::endHolds() {
+  for (const auto& entry : std::exchange(holds_, {}))
+    entry->call->respond(http::Response::json(200, session::encodeReport(core_.report())));
+  holdTimer_.cancel();
+}
+
 void AdminServer::checkHolds() {
   const bool idle = core_.activity().live() == 0;
   for (auto at = holds_.begin(); at != holds_.end();) {

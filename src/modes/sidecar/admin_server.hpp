@@ -29,6 +29,8 @@ class AdminServer {
   Result<void> start();
   [[nodiscard]] std::uint16_t port() const { return front_.port(); }
   [[nodiscard]] http::FrontStats frontStats() const { return front_.stats(); }
+  /// Nothing is in flight any more, or the time is over: whoever holds is told.
+  void endHolds();
   /// Calls refused for a missing or wrong signature.
   [[nodiscard]] std::uint64_t unauthorized() const { return unauthorized_; }
 

@@ -75,7 +75,12 @@ class Sidecar final : public role::Role {
     return {};
   }
 
-  void stop(Task done) override { data_.stop(std::chrono::seconds(options_.drainSeconds), std::move(done)); }
+  void stop(Task done) override {
+    data_.stop(std::chrono::seconds(options_.drainSeconds), [this, done = std::move(done)]() mutable {
+      admin_.endHolds();
+      loop_.post(std::move(done));  // behind the answers
+    });
+  }
   [[nodiscard]] bool ready() const override { return started_; }
   [[nodiscard]] Ports ports() const { return {data_.port(), admin_.port(), local_.port()}; }
 

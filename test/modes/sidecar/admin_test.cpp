@@ -242,6 +242,22 @@ TEST_CASE("stop finishes what is in flight and closes WebSockets", "[integration
   f.wait("the stop", [&] { return stopped; });
 }
 
+TEST_CASE("stop answers those who hold", "[integration]") {
+  SidecarFixture f;
+  f.startReady();
+  auto client = f.client();
+  client->send(getRequest);
+  f.wait("the request", [&] { return !f.app->peers.empty() && contains(f.app->last().received, "\r\n\r\n"); });
+  auto hold = RawPeer::connect(f.loop, f.ports().admin);
+  hold->send("GET /_hold HTTP/1.1\r\nHost: h\r\n\r\n");
+  turns(f.loop, 10);
+  f.role->stop([&] { f.role.reset(); });  // as the process does
+  f.app->last().send(helloAnswer);
+  f.wait("the stop", [&] { return f.role == nullptr && hold->over(); });
+  CHECK(hold->received.starts_with("HTTP/1.1 200 "));
+  CHECK(contains(client->received, "hello"));
+}
+
 TEST_CASE("stop cuts off what does not end in time", "[integration]") {
   SidecarFixture f;
   f.options.drainSeconds = 1;
