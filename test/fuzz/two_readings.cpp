@@ -1,133 +1,114 @@
-// A second, naive reading of requests beside ours: by lines and splits, with no state machine and nothing shared. Whatever ours takes, the
-// naive one must take, and see the same requests in the same bytes. (What ours refuses may be anything.)
-#include <algorithm>
-#include <charconv>
-#include <optional>
+// Our reading of requests beside two others (readings.hpp). Whatever ours takes is sound, and the naive reading sees the same requests in
+// the same bytes. What then goes upstream has one meaning, for a strict server and for a sloppy one: the one that the client's bytes had.
+// (What ours refuses may be anything.)
+#include <array>
 #include <string>
 #include <vector>
 
+#include "fuzz/readings.hpp"
 #include "fuzz/targets.hpp"
 #include "http/body.hpp"
 #include "http/head_parser.hpp"
+#include "proxy/forward.hpp"
 
 namespace spawner::fuzz {
 namespace {
 
-struct Request {
-  std::string method, target, body;
-  std::size_t fields = 0;
-  bool operator==(const Request&) const = default;
+constexpr char clientIp[] = "192.0.2.7";
+constexpr char upstream[] = "upstream:80";
+
+/// One connection to an upstream: what was written there, and what it should mean.
+struct Upstream {
+  bool trusted;  // of the client's X-Forwarded-*
+  std::string written = {};
+  std::vector<Request> meant = {};
 };
+using Upstreams = std::array<Upstream, 2>;
 
-std::string lower(std::string text) {
-  for (char& c : text)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return text;
+void same(const Request& a, const Request& b, const char* where) {
+  const char* const what = difference(a, b);
+  expect(what == nullptr, what == nullptr ? "" : (std::string(where) + what).c_str());
 }
 
-std::optional<std::size_t> number(const std::string& text, int base) {
-  std::size_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-/// Everything up to CR LF; the rest stays in `bytes`.
-std::optional<std::string> line(std::string& bytes) {
-  const std::size_t end = bytes.find("\r\n");
-  if (end == std::string::npos) return std::nullopt;
-  std::string found = bytes.substr(0, end);
-  bytes.erase(0, end + 2);
-  return found;
-}
-
-std::optional<std::string> take(std::string& bytes, std::size_t count) {
-  if (bytes.size() < count) return std::nullopt;
-  std::string found = bytes.substr(0, count);
-  bytes.erase(0, count);
-  return found;
-}
-
-std::optional<std::string> chunks(std::string& bytes) {
-  std::string body;
-  for (;;) {
-    const auto size = line(bytes);
-    if (!size) return std::nullopt;
-    const auto count = number(size->substr(0, size->find(';')), 16);
-    if (!count) return std::nullopt;
-    if (*count == 0) break;
-    const auto data = take(bytes, *count);
-    if (!data || take(bytes, 2) != "\r\n") return std::nullopt;
-    body += *data;
-  }
-  for (;;) {
-    const auto trailer = line(bytes);
-    if (!trailer) return std::nullopt;
-    if (trailer->empty()) return body;
-  }
-}
-
-std::optional<Request> naive(std::string& bytes) {
-  if (bytes.starts_with("\r\n")) bytes.erase(0, 2);
+Request meaning(const http::RequestHead& head) {
   Request request;
-  const auto start = line(bytes);
-  if (!start) return std::nullopt;
-  const std::size_t first = start->find(' '), last = start->rfind(' ');
-  if (first == std::string::npos || first == last) return std::nullopt;
-  request.method = start->substr(0, first);
-  request.target = start->substr(first + 1, last - first - 1);
-  std::optional<std::size_t> length;
-  bool chunked = false;
-  for (;;) {
-    const auto field = line(bytes);
-    if (!field) return std::nullopt;
-    if (field->empty()) break;
-    ++request.fields;
-    const std::size_t colon = field->find(':');
-    if (colon == std::string::npos) return std::nullopt;
-    const std::string name = lower(field->substr(0, colon));
-    std::string value = field->substr(colon + 1);
-    value.erase(0, std::min(value.find_first_not_of(" \t"), value.size()));
-    value.erase(value.find_last_not_of(" \t") + 1);
-    if (name == "content-length") length = number(value, 10);
-    if (name == "transfer-encoding") chunked = true;
+  request.method = head.method;
+  request.target = head.target;
+  request.minorVersion = head.minorVersion;
+  for (const auto& [name, value] : head.headers.fields()) {
+    std::string small(name);
+    for (char& c : small)
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+    request.fields.emplace_back(small, value);
   }
-  const auto body = chunked ? chunks(bytes) : length ? take(bytes, *length) : std::optional<std::string>("");
-  if (!body) return std::nullopt;
-  request.body = *body;
+  expect(head.framing != http::Framing::UntilClose, "no request ends with its connection");
+  if (head.framing == http::Framing::Length) request.framing = Request::Framing::Length;
+  if (head.framing == http::Framing::Chunked) request.framing = Request::Framing::Chunked;
+  request.length = head.contentLength;
+  request.persists = head.keepAlive;
+  request.upgrades = head.upgrade;
   return request;
 }
 
-/// Ours; nullopt when it refuses, or when the bytes end before the request does.
-std::optional<Request> strict(std::string_view& bytes) {
+/// Ours; nullopt when it refuses, or when the bytes end before the request does. Writes to the upstreams as proxy::Run does.
+std::optional<Request> ours(std::string_view& bytes, Upstreams& upstreams) {
   http::RequestHeadParser parser;
   const http::HeadFeed fed = parser.feed(bytes);
   if (fed.status != http::HeadFeed::Status::Done) return std::nullopt;
   bytes.remove_prefix(fed.consumed);
   const http::RequestHead head = parser.takeHead();
-  Request request{head.method, head.target, "", head.headers.fields().size()};
+  Request request = meaning(head);
+  std::string body;  // as it is written again
   http::BodyDecoder decoder(head.framing, head.contentLength);
   while (!decoder.done()) {
     if (bytes.empty()) return std::nullopt;
     const http::BodyStep step = decoder.next(bytes);
     if (step.status == http::BodyStep::Status::Malformed) return std::nullopt;
-    request.body += step.data;
     bytes.remove_prefix(step.consumed);
+    request.body += step.data;
+    if (step.data.empty()) continue;
+    if (head.framing == http::Framing::Chunked) http::appendChunkHead(body, step.data.size());
+    body += step.data;
+    if (head.framing == http::Framing::Chunked) body += http::chunkTail;
+  }
+  if (head.framing == http::Framing::Chunked) body += http::lastChunk;
+  for (Upstream& one : upstreams) {
+    const auto written = proxy::upstreamHead(head, std::string(clientIp) + ":1", upstream, {.trustForwarded = one.trusted});
+    expect(written.ok(), "a head that was read can go on");
+    one.written += *written + body;
   }
   return request;
+}
+
+void readAgain(const Upstream& one, std::optional<Request> (*read)(std::string_view&), const char* where) {
+  std::string_view rest = one.written;
+  for (const Request& meant : one.meant) {
+    const auto seen = read(rest);
+    expect(seen.has_value(), "an upstream sees as many requests as came");
+    same(*seen, meant, where);
+  }
+  expect(rest.empty(), "an upstream sees no more requests than came");
 }
 
 }  // namespace
 
 void twoReadings(std::string_view bytes) {
-  std::string rest(bytes);
+  std::string_view rest = bytes;
+  Upstreams upstreams = {{{.trusted = false}, {.trusted = true}}};
   for (int i = 0; i < 16; ++i) {
-    const auto ours = strict(bytes);
-    if (!ours) return;
-    const auto theirs = naive(rest);
-    expect(theirs.has_value(), "what the strict reading takes, the naive one takes");
-    expect(*theirs == *ours, "both readings see the same request");
+    const auto request = ours(bytes, upstreams);
+    if (!request) break;
+    const char* const rule = unsound(*request);
+    expect(rule == nullptr, rule);
+    const auto naive = readStrictly(rest);
+    expect(naive.has_value(), "what ours takes, the naive reading takes");
+    same(*request, *naive, "both readings see ");
     expect(rest == bytes, "both readings end at the same byte");
+    for (Upstream& one : upstreams) one.meant.push_back(passedOn(*naive, clientIp, upstream, one.trusted));
+  }
+  for (const Upstream& one : upstreams) {
+    readAgain(one, readStrictly, "a strict upstream sees ");
+    readAgain(one, readLeniently, "a lenient upstream sees ");
   }
 }
 

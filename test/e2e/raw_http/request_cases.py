@@ -22,7 +22,7 @@ class Seen:
 @dataclasses.dataclass(frozen=True)
 class Case:
     name: str
-    source: str  # where the rule is from
+    source: str  # where the rule is from: an RFC's section, or "policy: " and why
     raw: bytes
     verdict: object
 
@@ -310,7 +310,7 @@ CHUNKS = [
     chunks(b"ffffffffffffffff\r\nhello\r\n0\r\n\r\n", "RFC 9112 §7.1: no overflow", 400),
     chunks(b"8000000000000000\r\nhello\r\n0\r\n\r\n", "RFC 9112 §7.1: no overflow", 400),
     chunks(b"0" * 100 + b"5\r\nhello\r\n0\r\n\r\n", "RFC 9112 §7.1: bounded", 400),
-    chunks(b"0\r\n" + b"X: 1\r\n" * 20000 + b"\r\n", "RFC 6585 §5: trailers are bounded", 400),
+    chunks(b"0\r\n" + b"X: 1\r\n" * 20000 + b"\r\n", "policy: trailers are bounded, as RFC 9110 §17.5 advises", 400),
     chunks(b"0\r\nX : 1\r\n\r\n", "RFC 9112 §5.1", 400),
     chunks(b"0\r\nX: 1\n\r\n", "RFC 9112 §2.2", 400),
     chunks(b"0\r\n folded\r\n\r\n", "RFC 9112 §5.2", 400),
@@ -330,7 +330,8 @@ CONNECTIONS = [
     named("Upgrade", ["Upgrade: websocket", "Content-Length: 5"], "RFC 9110 §7.8", 400),
     framed(["Connection: Upgrade", "Upgrade: websocket", "Transfer-Encoding: chunked"], b"0\r\n\r\n", "RFC 9110 §7.8", 400, method="GET"),
     framed(["Expect: 100-continue", "Content-Length: 5"], b"hello", "RFC 9110 §10.1.1", HELLO),
-    framed(["X-Forwarded-For: 6.6.6.6", "X-Forwarded-For: 7.7.7.7"], b"", "one line only goes on", Seen("GET", "/"), method="GET"),
+    framed(["X-Forwarded-For: 6.6.6.6", "X-Forwarded-For: 7.7.7.7"], b"", "policy: who is not trusted has no say in X-Forwarded-For", GET,
+           method="GET"),
 ]
 
 ALL = [*START_LINES, *TARGETS, *LINE_ENDS, *FIELDS, *HOSTS, *LENGTHS, *CODINGS, *CHUNKS, *CONNECTIONS]
