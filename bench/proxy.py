@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """The sidecar's data plane beside nginx, HAProxy and no proxy:
-scripts/bench proxy [--rounds N] [--turns N] [--seconds S] [--tunnels N] [--soak MINUTES] [--json FILE]
+scripts/bench proxy [--rounds N] [--turns N] [--seconds S] [--tunnels N] [--connections N] [--soak MINUTES] [--json FILE]
 
 Each proxy is one process on core 0; the load and the application share core 1. In a round all start anew and take turns, in random order; the table
 has the medians of all turns, and between which ratios to nginx the middle half of the turns lies. All of it runs in a network namespace of its own
-(on_proxy/network.py). CPU time is the proxy's own, by the kernel, so a busy machine changes it little; it changes rates and latencies."""
+(on_proxy/network.py). CPU time is the proxy's own, by the kernel, so a busy machine changes it little; it changes rates and latencies.
+
+Exits with 1 when a limit of the table, or the soak's, is not held: after the report, which says which."""
 
 import argparse
+import collections
 import json
 import os
 import pathlib
@@ -16,27 +19,14 @@ import subprocess
 import sys
 import time
 
-from on_proxy import network
-from on_proxy.load import Tunnels, costs, median, quantile, wrk
-from on_proxy.servers import LOAD_CORE, PROXIES, Lab, pinned
+from on_proxy import machine, network, report
+from on_proxy.load import Connections, Tunnels, costs, quantile, wrk
+from on_proxy.report import ALL
+from on_proxy.servers import FOR_LARGE, LOAD_CORE, PROXIES, Lab, pinned
 
 PACKAGES = {"wrk": "wrk", "nginx": "nginx-light", "haproxy": "haproxy"}
-ALL = ("direct", *PROXIES)
-ITSELF = "itself"
-# (what, key of the results, limits of spawner: relative to another, or its own)
-ROWS = [
-    ("CPU a request, 64 connections, µs", "cpu", {"nginx": 0.80}),
-    ("requests a second, 64 connections", "rate", {}),
-    ("added latency p50, one connection, µs", "added50", {"nginx": 0.95}),
-    ("added latency p99, one connection, µs", "added99", {"nginx": 0.90}),
-    ("CPU a megabyte, 8 connections, µs", "cpu_1m", {"nginx": 0.30, "HAProxy": 1.0}),
-    ("megabytes a second, 8 connections", "rate_1m", {}),
-    ("private memory at the start, KiB", "start_private", {ITSELF: 2048}),
-    ("resident memory at the start, KiB", "start_rss", {ITSELF: 8192}),
-    ("private memory for the idle tunnels, KiB", "tunnels", {ITSELF: 4096}),
-    ("echo through one of them p50, µs", "echo50", {}),
-    ("echo through one of them p99, µs", "echo99", {}),
-]
+START_SECONDS = 0.3  # after which a proxy's start is over
+IDLE_SECONDS = 1  # before memory is read
 
 
 def say(text):
@@ -48,9 +38,9 @@ def one_round(lab, results, options):
     hits them alike."""
     servers = {"direct": None}
     try:
-        for name in PROXIES:
+        for name in (*PROXIES, *FOR_LARGE):
             servers[name] = lab.start(name)
-        time.sleep(0.3)  # their start is over
+        time.sleep(START_SECONDS)
         for name in PROXIES:
             private, rss = servers[name].memory()
             results[name]["start_private"].append(private)
@@ -62,6 +52,8 @@ def one_round(lab, results, options):
             one_turn(servers, ports, results, options.seconds)
         for name in random.sample(list(PROXIES), len(PROXIES)):
             measure_tunnels(servers[name], results[name], options.tunnels)
+        for name in random.sample(list(PROXIES), len(PROXIES)):
+            measure_connections(lab, name, results[name], options.connections)
     finally:
         for server in servers.values():
             if server:
@@ -71,7 +63,8 @@ def one_round(lab, results, options):
 def one_turn(servers, ports, results, seconds):
     latency = {}
     for path, connections in (("/", 64), ("/", 1), ("/1m", 8)):
-        for name in random.sample(ALL, len(ALL)):
+        names = (*ALL, *FOR_LARGE) if path == "/1m" else ALL
+        for name in random.sample(names, len(names)):
             cost, row = costs(servers[name], ports[name], path, connections, seconds), results[name]
             if connections == 1:
                 latency[name] = cost
@@ -89,8 +82,10 @@ def measure_tunnels(server, row, count):
     before = server.memory()[0]
     tunnels = Tunnels(server.port, count)
     try:
-        time.sleep(1)
-        row["tunnels"].append(server.memory()[0] - before)
+        tunnels.idle(IDLE_SECONDS)
+        private = server.memory()[0]
+        row["tunnels"].append(private - before)
+        row["tunnels_over_start"].append(private - row["start_private"][-1])
         times = tunnels.echo(2)
         row["echo50"].append(quantile(times, 0.5))
         row["echo99"].append(quantile(times, 0.99))
@@ -98,31 +93,36 @@ def measure_tunnels(server, row, count):
         tunnels.close()
 
 
+def measure_connections(lab, name, row, count):
+    """In a process of its own: what another one's heap keeps of its tunnels would hold the connections."""
+    server, connections = lab.start(name), None
+    try:
+        time.sleep(START_SECONDS)
+        start = server.memory()[0]
+        wrk(server.port, "/", 64, 1)  # warms up, as the tunnels' server was
+        before = server.memory()[0]
+        connections = Connections(server.port, count)
+        connections.idle(IDLE_SECONDS)
+        private = server.memory()[0]
+        row["connections"].append(private - before)
+        row["connections_over_start"].append(private - start)
+    finally:
+        if connections:
+            connections.close()
+        server.close()
+
+
 def soak(lab, minutes):
-    """Connections come and go; private memory at the beginning and at the end."""
+    """Connections come and go; private memory after each ten seconds."""
     server = lab.start("spawner")
     try:
         samples, end = [], time.monotonic() + minutes * 60
-        while time.monotonic() < end:
-            result = wrk(server.port, "/", 64, 10, "Connection: close")
+        while len(samples) < 2 or time.monotonic() < end:
+            result = wrk(server.port, "/", 64, report.SOAK_SAMPLE_SECONDS, "Connection: close")
             samples.append({"private": server.memory()[0], "requests": result["requests"], "errors": result["errors"]})
         return samples
     finally:
         server.close()
-
-
-def table(results):
-    lines = ["| | " + " | ".join(ALL) + " | spawner, nginx = 1 | of the turns | limit | held |", "|---" * (len(ALL) + 5) + "|"]
-    for what, key, limits in ROWS:
-        cells = [f"{median(results[name][key]):.1f}" if results[name][key] else "" for name in ALL]
-        ours = median(results["spawner"][key])
-        ratios = {other: ours / median(results[other][key]) for other in ("nginx", "HAProxy")} | {ITSELF: ours}
-        wanted = ", ".join(str(limit) if other == ITSELF else f"{limit} × {other}" for other, limit in limits.items())
-        held = "yes" if all(ratios[other] <= limit for other, limit in limits.items()) else "**no**"
-        turns = [one / other for one, other in zip(results["spawner"][key], results["nginx"][key])]
-        spread = f"{quantile(turns, 0.25):.2f} … {quantile(turns, 0.75):.2f}"
-        lines.append(f"| {what} | {' | '.join(cells)} | {ratios['nginx']:.3f} | {spread} | {wanted} | {held if limits else ''} |")
-    return "\n".join(lines)
 
 
 def main():
@@ -131,6 +131,7 @@ def main():
     parser.add_argument("--turns", type=int, default=3, help="of each load in a round")
     parser.add_argument("--seconds", type=int, default=2, help="of each load in a turn")
     parser.add_argument("--tunnels", type=int, default=9900, help="idle WebSockets")
+    parser.add_argument("--connections", type=int, default=9000, help="idle keep-alive connections, each after one request")
     parser.add_argument("--soak", type=float, default=0, metavar="MINUTES", help="connections that come and go, at the end")
     parser.add_argument("--json", type=pathlib.Path, help="file for all that was measured")
     options = parser.parse_args()
@@ -140,21 +141,22 @@ def main():
     if os.cpu_count() < 2:
         sys.exit("needs two cores: one for the proxy, one for the load")
     control = network.enter()
-    pinned(LOAD_CORE)()  # this process holds the tunnels
-    load = os.getloadavg()[0]
-    results = {name: {key: [] for _, key, _ in ROWS} for name in ALL}
+    about = machine.describe(control, shlex.join(["scripts/bench", "proxy", *sys.argv[1:]]))
+    pinned(LOAD_CORE)()  # this process holds the tunnels and connections
+    results = {name: collections.defaultdict(list) for name in (*ALL, *FOR_LARGE)}
     with Lab() as lab:
         for number in range(1, options.rounds + 1):
             say(f"round {number} of {options.rounds}")
             one_round(lab, results, options)
         samples = soak(lab, options.soak) if options.soak else []
-    print(f"{time.strftime('%Y-%m-%d %H:%M')} UTC, {os.cpu_count()} cores, load before the run {load:.2f}, TCP {control}."
-          f" Command: `{shlex.join(['scripts/bench', 'proxy', *sys.argv[1:]])}`\n\n{table(results)}")
-    if samples:
-        print(f"\nSoak: {sum(s['requests'] for s in samples)} connections in {options.soak:g} minutes, private memory {samples[0]['private']} KiB after"
-              f" ten seconds, {samples[-1]['private']} KiB at the end, errors {sum(s['errors'] for s in samples)}.")
+    held = not report.broken(results) and (not samples or report.soak_held(samples))
     if options.json:
-        options.json.write_text(json.dumps({"results": results, "soak": samples, "options": {**vars(options), "json": None}}, indent=1))
+        options.json.write_text(json.dumps({"about": about, "held": held, "results": results, "soak": samples,
+                                            "options": {**vars(options), "json": None}}, indent=1))
+    counts = {"tunnels": options.tunnels, "connections": options.connections}
+    paragraphs = [machine.line(about), report.table(results, counts), report.memory(results, counts), report.large(results)]
+    print("\n\n".join(paragraphs + ([report.soak(samples, options.soak)] if samples else [])))
+    sys.exit(0 if held else 1)
 
 
 if __name__ == "__main__":

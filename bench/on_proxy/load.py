@@ -9,7 +9,9 @@ import time
 
 from .servers import LOAD_CORE, pinned
 
-UPGRADE = b"GET /ws HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+UPGRADE = (b"GET /ws HTTP/1.1\r\nHost: bench\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+           b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+REQUEST = b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n"
 FRAME = b"\x82\x84\0\0\0\0ping"  # a masked binary message of four bytes
 UNITS = {"us": 1, "ms": 1000, "s": 1_000_000}
 
@@ -37,8 +39,10 @@ def costs(server, port, path, connections, seconds, cores=(LOAD_CORE,)):
     return result
 
 
-class Tunnels:
-    """WebSockets to a port, idle once they are open."""
+class Connections:
+    """Connections to a port that have each asked one request, got its answer, and are idle since."""
+
+    request, begins, ends = REQUEST, b"HTTP/1.1 200 ", b"\r\n\r\nhello"  # of the answer
 
     def __init__(self, port, count, at_once=200):
         self.open, waiting = [], {}
@@ -47,22 +51,42 @@ class Tunnels:
         while len(self.open) < count:
             while len(waiting) < at_once and len(self.open) + len(waiting) < count:
                 one = socket.create_connection(("127.0.0.1", port), timeout=10)
-                one.sendall(UPGRADE)
+                one.sendall(self.request)
                 waiting[one.fileno()] = [one, b""]
                 poller.register(one, select.EPOLLIN)
             for fd, _ in poller.poll(10):
                 entry = waiting[fd]
-                entry[1] += entry[0].recv(4096)
-                if b"\r\n\r\n" in entry[1]:
-                    if not entry[1].startswith(b"HTTP/1.1 101 "):
-                        raise RuntimeError(f"no upgrade: {entry[1]!r}")
+                got = entry[0].recv(4096)
+                entry[1] += got
+                if not got:
+                    raise RuntimeError(f"connection {len(self.open)} was closed after {entry[1]!r}")
+                if not entry[1].startswith(self.begins[:len(entry[1])]):
+                    raise RuntimeError(f"connection {len(self.open)} got another answer: {entry[1]!r}")
+                if entry[1].endswith(self.ends):
                     poller.unregister(fd)
                     self.open.append(waiting.pop(fd)[0])
-                elif not entry[1]:
-                    raise RuntimeError(f"connection {len(self.open)} was closed")
             if time.monotonic() > end:
-                raise TimeoutError(f"{len(self.open)} of {count} tunnels after 120 s")
+                raise TimeoutError(f"{len(self.open)} of {count} connections after 120 s")
         poller.close()
+
+    def idle(self, seconds):
+        """Waits; then all must still be open, and silent."""
+        time.sleep(seconds)
+        with select.epoll() as poller:
+            for one in self.open:
+                poller.register(one, select.EPOLLIN)
+            if found := poller.poll(0, len(self.open)):
+                raise RuntimeError(f"{len(found)} of {len(self.open)} idle connections were closed, or got more than their answer")
+
+    def close(self):
+        for one in self.open:
+            one.close()
+
+
+class Tunnels(Connections):
+    """WebSockets, idle once they are open."""
+
+    request, begins, ends = UPGRADE, b"HTTP/1.1 101 ", b"\r\n\r\n"
 
     def echo(self, seconds):
         """Round trips of a small message on one of them, in µs."""
@@ -76,10 +100,6 @@ class Tunnels:
                 held += one.recv(100)
             times.append((time.perf_counter() - began) * 1e6)
         return times
-
-    def close(self):
-        for one in self.open:
-            one.close()
 
 
 def median(values):
