@@ -16,15 +16,11 @@ namespace {
 
 /// A body of which no byte comes for so long is given up with 408.
 constexpr Duration bodyIdleLimit = std::chrono::seconds(30);
-void addDate(Headers& headers, const Exchange& exchange) {
-  if (const WallTime now = exchange.wallNow(); now != WallTime{} && !headers.has("Date")) headers.add("Date", toHttpDate(now));
-}
 
 void answer(Exchange& exchange, Response response) {
   ResponseHead head;
   head.status = response.status;
   head.headers = std::move(response.headers);
-  addDate(head.headers, exchange);
   head.framing = Framing::Length;  // the front leaves the length out where a status has none
   head.contentLength = response.body.size();
   exchange.sendHead(head);
@@ -68,7 +64,6 @@ class ExchangeCall final : public Call {
     ResponseHead head;
     head.status = status;
     head.headers = std::move(headers);
-    addDate(head.headers, *exchange_);
     head.framing = Framing::Chunked;
     exchange_->sendHead(head);
     return std::make_unique<ExchangeStream>(std::move(exchange_));

@@ -63,7 +63,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Upgraded upgrade(const ResponseHead& head);
   /// onGone was set: tell it if that has happened.
   void goneWanted();
-  [[nodiscard]] WallTime wallNow() const { return loop_.wallNow(); }
 
  private:
   enum class Phase : std::uint8_t { Idle, Head, Exchange, Linger, Closed };

@@ -31,6 +31,7 @@ void Connection::answerRefusal(const Refusal& refusal) {
   HeadWriter writer(out_);
   writer.statusLine(answer.status);
   writer.endToEndFields(answer.headers);
+  writer.line(core_->date.line(loop_));
   writer.field("Content-Length", std::to_string(answer.body.size()));
   writer.field("Connection", "close");
   if (refusal.status == 503) writer.field("Retry-After", "1");
@@ -66,6 +67,7 @@ void Connection::sendHead(const ResponseHead& head) {
   HeadWriter writer(out_);
   writer.statusLine(head.status, head.reason);
   writer.endToEndFields(head.headers);
+  if (head.status >= 200 && !head.headers.has(DateField::name)) writer.line(core_->date.line(loop_));
   if (head.framing == Framing::Length && !noBody) {
     writer.field("Content-Length", std::to_string(head.contentLength));
   } else if (streamed && !noBody) {

@@ -94,9 +94,6 @@ class Exchange {
   /// REQUIRES: no final head sent. Sends the head (101, or 2xx for CONNECT) and gives the connection away; the exchange is finished.
   /// `Connection: Upgrade` and the head's Upgrade field are written by it.
   virtual Upgraded upgrade(const ResponseHead& head) = 0;
-
-  /// The loop's wall time, for a Date field. The epoch: unknown.
-  [[nodiscard]] virtual WallTime wallNow() const { return {}; }
 };
 
 }  // namespace spawner::http

@@ -79,7 +79,6 @@ class ExchangeImpl final : public Exchange {
     const auto connection = std::exchange(connection_, nullptr);
     return connection ? connection->upgrade(head) : Upgraded{};
   }
-  [[nodiscard]] WallTime wallNow() const override { return connection_ ? connection_->wallNow() : WallTime{}; }
 
  private:
   friend class Connection;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/recycled.hpp"
+#include "http/date_field.hpp"
 #include "http/front.hpp"
 #include "http/splice.hpp"
 #include "spawner/loop.hpp"
@@ -36,6 +37,7 @@ struct FrontCore : std::enable_shared_from_this<FrontCore> {
   static constexpr std::size_t recycled = 64;           // about as many exchanges as are begun in a turn
   const std::shared_ptr<RecycledBlocks> exchanges = std::make_shared<RecycledBlocks>(recycled);
   RecycledStrings heads{recycled};
+  DateField date;
   bool draining = false;
   Task drained;
   /// Every connection reads into this one; what it cannot use at once it copies. So an idle connection holds no buffer.

@@ -32,6 +32,8 @@ class HeadWriter {
     std::memcpy(at + size, ": ", 2);
     std::memcpy(put(at + size + 2, value), "\r\n", 2);
   }
+  /// A sound line of ours, with its end.
+  void line(std::string_view text) { put(room(text.size()), text); }
   /// All fields that `dropped` (bool(const Headers::Place&)) does not name. Lines that were read and stand together are copied together.
   template <class Dropped>
   void fields(const Headers& headers, Dropped dropped);

@@ -54,6 +54,8 @@ void ServerConnection::sendHead(const StreamPtr& stream, const http::ResponseHea
     stream->goneDue = true;
     return makeDue(stream);
   }
+  if (core_ && head.status >= 200 && !head.headers.has(http::DateField::name))
+    if (const std::string_view date = core_->date.value(loop_); !date.empty()) fields->emplace_back("date", date);
   stream->bodyless = head.framing == http::Framing::None || stream->headRequest || head.status == 204 || head.status == 304;
   stream->answerHasLength = head.framing == http::Framing::Length && !stream->bodyless;
   stream->answerLeft = stream->answerHasLength ? head.contentLength : 0;

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "http/date_field.hpp"
 #include "http/guard.hpp"
 #include "http2/server.hpp"
 #include "http2/wire.hpp"
@@ -31,6 +32,7 @@ struct ServerCore {
   std::size_t lingering = 0;
   bool draining = false;
   Task drained;
+  http::DateField date;
   /// Every connection reads into this one.
   std::array<char, 64 * 1024> buffer;
 };
@@ -77,7 +79,6 @@ class ServerConnection final : public std::enable_shared_from_this<ServerConnect
   // --- for its exchanges
   using StreamPtr = std::shared_ptr<Stream>;
   [[nodiscard]] const std::string& peer() const { return peer_; }
-  [[nodiscard]] WallTime wallNow() const { return loop_.wallNow(); }
   [[nodiscard]] std::size_t unsent(const Stream& stream) const { return stream.closed ? 0 : session_.unsent(stream.id); }
   void startBody(const StreamPtr& stream);
   void resumeBody(const StreamPtr& stream);
@@ -166,7 +167,6 @@ class StreamExchange final : public http::Exchange {
   void onGone(UniqueFunction<void()> callback) override;
   /// HTTP/2 has no upgrades, and no head asks for one.
   http::Upgraded upgrade(const http::ResponseHead&) override { return {}; }
-  [[nodiscard]] WallTime wallNow() const override { return connection_->wallNow(); }
 
  private:
   friend class ServerConnection;

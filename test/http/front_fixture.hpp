@@ -149,6 +149,12 @@ inline void answerText(Exchange& exchange, std::string_view text, int status = 2
   exchange.finish();
 }
 
+/// Without the Date that every final answer has.
+inline std::string dateless(std::string text) {
+  for (std::size_t at; (at = text.find("\r\nDate: ")) != std::string::npos;) text.erase(at, text.find("\r\n", at + 2) - at);
+  return text;
+}
+
 inline Front::Handler echoPath() {
   return [](std::unique_ptr<Exchange> exchange) { answerText(*exchange, "path=" + std::string(exchange->head().path())); };
 }

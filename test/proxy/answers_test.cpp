@@ -25,6 +25,30 @@ TEST_CASE("a request goes to the upstream and its answer back", "[integration]")
   CHECK_FALSE(client->over());
 }
 
+TEST_CASE("an answer has the Date of its application, or else ours", "[integration]") {
+  ProxyFixture f;
+  f.start();
+  const std::string date = GENERATE("", "date: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+  f.answerAll("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n" + date + "Content-Length: 5\r\n\r\nhello");
+  auto client = f.client();
+  client->send(simpleGet);
+  f.waitText(*client, "hello");
+  const std::string head = client->received.substr(client->received.find("HTTP/1.1 200"));
+  CHECK_FALSE(contains(client->received.substr(0, client->received.size() - head.size()), "Date:"));
+  if (!date.empty()) {
+    CHECK(contains(head, date));
+    CHECK_FALSE(contains(head, "Date: "));
+  } else {
+    const auto at = head.find("\r\nDate: ");
+    REQUIRE(at != std::string::npos);
+    tm when{};
+    REQUIRE(::strptime(head.c_str() + at + 8, "%a, %d %b %Y %H:%M:%S GMT\r\n", &when) != nullptr);
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(f.loop.wallNow()).time_since_epoch().count() - ::timegm(&when);
+    CHECK(seconds >= 0);
+    CHECK(seconds <= 2);
+  }
+}
+
 TEST_CASE("answers without a body end at their head", "[integration]") {
   ProxyFixture f;
   f.start();
