@@ -80,7 +80,6 @@ class FrontImpl {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::uint16_t port_ = 0;
   Fd spare_ = openSpare();
-  const int firstSpare_ = firstSpareDescriptor(core_->options.limits.spareDescriptors);
   Timer pause_;
   Timer tick_;
 };
@@ -120,7 +119,7 @@ void FrontImpl::admit(Fd socket) {
   FrontCore& core = *core_;
   const std::size_t limit = core.options.limits.maxConnections;
   ++core.stats.accepted;
-  if (socket.get() >= firstSpare_) return turnAway(socket, noDescriptors);
+  if (socket.get() >= core.firstSpare) return turnAway(socket, noDescriptors);
   if (core.connections.size() >= limit + refusedAtOnce) return turnAway(socket, tooMany.reason);
   const auto connection = std::make_shared<Connection>(core_, std::move(socket));
   const bool refused = core.connections.size() - core.lingering >= limit;

@@ -19,7 +19,7 @@ class Connection;
 /// Thread: the loop's.
 struct FrontCore : std::enable_shared_from_this<FrontCore> {
   FrontCore(Loop& theLoop, Front::Handler theHandler, FrontOptions theOptions)
-      : loop(theLoop), handler(std::move(theHandler)), options(std::move(theOptions)), pipes(options.limits.maxPipes) {}
+      : loop(theLoop), handler(std::move(theHandler)), options(std::move(theOptions)) {}
 
   /// Has the connection run when the present call-back is over, in one task with all that ask in this turn.
   void runSoon(std::shared_ptr<Connection> connection);
@@ -32,7 +32,8 @@ struct FrontCore : std::enable_shared_from_this<FrontCore> {
   FrontStats stats;  // without connections: that is the list's size
   std::list<std::shared_ptr<Connection>> connections;
   std::size_t lingering = 0;  // of them, only throw input away: no exchange is under way, and they take nobody's place
-  SplicePipes pipes;
+  const int firstSpare = firstSpareDescriptor(options.limits.spareDescriptors);
+  SplicePipes pipes{options.limits.maxPipes, firstSpare};
   std::vector<std::shared_ptr<Connection>> due, batch;  // by runSoon(): of the next task, of the present one
   static constexpr std::size_t recycled = 64;           // about as many exchanges as are begun in a turn
   const std::shared_ptr<RecycledBlocks> exchanges = std::make_shared<RecycledBlocks>(recycled);

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -50,7 +51,7 @@ IoResult SplicePipe::drain(int to) {
   return all;
 }
 
-SplicePipes::SplicePipes(std::size_t limit) : limit_(limit) {}
+SplicePipes::SplicePipes(std::size_t limit, int firstSpare) : limit_(limit), firstSpare_(firstSpare) {}
 
 std::unique_ptr<SplicePipe> SplicePipes::take() {
   if (taken_ >= limit_) return nullptr;
@@ -61,8 +62,10 @@ std::unique_ptr<SplicePipe> SplicePipes::take() {
   } else {
     std::array<int, 2> ends{};
     if (!ignoresSigpipe() || ::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) return nullptr;
-    (void)::fcntl(ends[1], F_SETPIPE_SZ, wantedSlots * 4096);  // refused beyond the user's share: then it has sixteen, or one
-    pipe = std::make_unique<SplicePipe>(Fd(ends[1]), Fd(ends[0]));
+    Fd out(ends[0]), in(ends[1]);
+    if (std::max(in.get(), out.get()) >= firstSpare_) return nullptr;
+    (void)::fcntl(in.get(), F_SETPIPE_SZ, wantedSlots * 4096);  // refused beyond the user's share: then it has sixteen, or one
+    pipe = std::make_unique<SplicePipe>(std::move(in), std::move(out));
   }
   ++taken_;
   return pipe;

@@ -27,9 +27,10 @@ class SplicePipe {
 /// The pipes of one front: made when they are needed, at most `limit` at a time. Owner: FrontCore. Thread: the loop's.
 class SplicePipes {
  public:
-  explicit SplicePipes(std::size_t limit);
-  /// Null when there is none to be had: all are in use, descriptors are short, or SIGPIPE would end the process (splice(2) has no
-  /// MSG_NOSIGNAL). The caller copies.
+  /// Descriptors from `firstSpare` on are left to others.
+  SplicePipes(std::size_t limit, int firstSpare);
+  /// Null when there is none to be had: all are in use, descriptors are short (those from firstSpare on are left to others), or SIGPIPE
+  /// would end the process (splice(2) has no MSG_NOSIGNAL). The caller copies.
   std::unique_ptr<SplicePipe> take();
   /// Takes a pipe back; one that holds bytes is closed.
   void give(std::unique_ptr<SplicePipe> pipe);
@@ -37,6 +38,7 @@ class SplicePipes {
  private:
   static constexpr std::size_t maxKept = 8;
   const std::size_t limit_;
+  const int firstSpare_;
   std::size_t taken_ = 0;
   std::vector<std::unique_ptr<SplicePipe>> kept_;
 };

@@ -156,6 +156,20 @@ class Descriptors(unittest.TestCase):
                 status, _, body = self.ask(first, b"large")
                 self.assertEqual((status, body == LARGE), (200, True))
 
+    def test_slow_takers_of_large_answers_leave_room_for_the_sweeper(self):
+        sidecar = self.sidecar()
+        before = sidecar.open_descriptors()
+        with Flood(sidecar.port, CLIENTS) as flood:
+            flood.listen("each to be kept or refused", Flood.all_told)
+            for one in flood.kept():
+                one.sendall(ASK % b"large")  # and reads nothing of it
+            left = 128 // 4  # by connections to the application, of the option's default; pipes leave more
+            wait_for("the application to be asked", lambda: sidecar.open_descriptors() >= DESCRIPTORS - left - 4, LIMIT)
+            self.check_idle(sidecar, "with answers that nobody takes")
+            self.assertLessEqual(sidecar.open_descriptors(), DESCRIPTORS - left)
+            self.in_reach(sidecar)
+        self.check_recovered(sidecar, before)
+
     def test_requests_beyond_the_descriptors_for_the_application_are_refused_with_a_reason(self):
         sidecar = self.sidecar("--spare-descriptors=16")
         before = sidecar.open_descriptors()

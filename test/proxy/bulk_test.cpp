@@ -2,6 +2,8 @@
 
 #include <malloc.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/crypto.hpp"
 #include "proxy/proxy_fixture.hpp"
@@ -26,6 +28,22 @@ std::string randomBytes(std::size_t size) {
 struct IgnoresSigpipe {
   IgnoresSigpipe() { ::signal(SIGPIPE, SIG_IGN); }
   ~IgnoresSigpipe() { ::signal(SIGPIPE, SIG_DFL); }
+};
+
+/// The process may have so many descriptors. The rest of them can be taken, and given back.
+struct FewDescriptors {
+  explicit FewDescriptors(rlim_t count) {
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const rlimit few{.rlim_cur = count, .rlim_max = before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  }
+  ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before); }
+  /// Those with numbers below `end`.
+  void takeBelow(int end) {
+    for (Fd one(::dup(STDERR_FILENO)); one && one.get() < end; one = Fd(::dup(STDERR_FILENO))) taken.push_back(std::move(one));
+  }
+  rlimit before{};
+  std::vector<Fd> taken;
 };
 
 /// Gives a large text to a peer piece by piece, so that the test itself holds it once only.
@@ -211,6 +229,31 @@ TEST_CASE("where no pipe is left a body is copied", "[integration]") {
   f.wait("the other's body", [&] { return client->received.size() > 1'000'000; });
   CHECK(client->received.substr(client->received.find("\r\n\r\n") + 4) == body);
   CHECK(f.front->stats().passedBytes == passed);
+}
+
+TEST_CASE("no pipe is made of descriptors that are left to others", "[integration]") {
+  const IgnoresSigpipe ignores;
+  FewDescriptors few(400);
+  ProxyFixture f;
+  f.start({.spareDescriptors = 200});
+  f.answerAll(okAnswer);
+  auto client = f.client();
+  client->send(simpleGet);
+  f.wait("the connections to be there", [&] { return client->received.ends_with("hello"); });
+  few.takeBelow(GENERATE(199, 200));  // one end would be left to the front
+  const std::string body = randomBytes(1'000'000);
+  f.answerAll("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + body);
+  const auto ask = [&] {
+    client->received.clear();
+    client->send(simpleGet);
+    f.wait("the body", [&] { return client->received.size() > 1'000'000; });
+    CHECK(client->received.substr(client->received.find("\r\n\r\n") + 4) == body);
+  };
+  ask();
+  CHECK(f.front->stats().passedBytes == 0);
+  few.taken.clear();
+  ask();
+  CHECK(f.front->stats().passedBytes > 0);
 }
 
 TEST_CASE("an upstream that breaks off a large body is an error to its client", "[integration]") {
