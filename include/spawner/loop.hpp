@@ -35,8 +35,9 @@ struct Interest {
   /// As a result: the peer closed or the descriptor failed. Reading or writing tells which. As an interest: to be told of that even while
   /// not watched for reading (unread bytes stay where they are); level-triggered, so whoever asks must act on it.
   bool hangup = false;
-  /// As an interest in reading (and not in writing): told once when more comes or the peer closes, not as long as it is there: a turn less
-  /// in the kernel. For who reads all there is; who stops before asks without it, and is told of what is there (docs/decisions/0063).
+  /// As an interest in reading or in hang-ups (and not in writing): told once when more comes or the peer closes, not as long as it is
+  /// there: a turn less in the kernel. For who reads all there is; who stops before asks without it, and is told of what is there
+  /// (docs/decisions/0063). With hangup alone: of each change once, be it an end or a failure behind it, and of what is there at set().
   bool edge = false;
 };
 

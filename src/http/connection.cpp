@@ -313,7 +313,7 @@ void Connection::updateInterest() {
   watchedOff_ = readOff_;
   watchedBlocked_ = blocked_;
   watchedEdge_ = readsAll_;
-  watch_.set(Interest{!readOff_, blocked_, true, readsAll_});
+  watch_.set(Interest{!readOff_, blocked_, true, readsAll_ && !readOff_});
 }
 
 /// The client went away, or a limit was passed: nothing more can be said to it.

@@ -169,11 +169,14 @@ Result<Fd> connectTo(const SocketAddress& address, int firstSpare) {
   return std::move(made).value();
 }
 
-Result<void> connectResult(int fd) {
+int takeSocketError(int fd) {
   int error = 0;
   socklen_t length = sizeof error;
-  if (::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
-  if (error != 0) return systemError("cannot connect", error, ErrorKind::Disconnected);
+  return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
+}
+
+Result<void> connectResult(int fd) {
+  if (const int error = takeSocketError(fd); error != 0) return systemError("cannot connect", error, ErrorKind::Disconnected);
   return {};
 }
 

@@ -70,6 +70,8 @@ Result<Fd> acceptFrom(int listeningFd);
 /// Limit: there is no descriptor for it, or only one from `firstSpare` on.
 Result<Fd> connectTo(const SocketAddress& address, int firstSpare = std::numeric_limits<int>::max());
 Result<void> connectResult(int fd);
+/// The failure that waits on a socket, taken off it; 0 when there is none.
+int takeSocketError(int fd);
 /// TCP keep-alive and TCP_USER_TIMEOUT: a dead peer is noticed within about `limit`.
 void setDeadPeerLimit(int fd, Duration limit);
 

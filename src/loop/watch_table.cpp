@@ -15,7 +15,7 @@ std::uint32_t eventMask(Interest interest) {
   if (interest.readable) mask |= EPOLLIN | EPOLLRDHUP;
   if (interest.writable) mask |= EPOLLOUT;
   if (interest.hangup) mask |= EPOLLRDHUP;
-  if (interest.edge && interest.readable && !interest.writable) mask |= EPOLLET;
+  if (interest.edge && !interest.writable && mask != 0) mask |= EPOLLET;
   return mask;
 }
 

@@ -99,7 +99,13 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
     const auto alive = shared_from_this();
     if (ready.writable) flush(side);
     if (ready.readable) pump(side);
+    if (ready.hangup && !ready.readable && !ready.writable) hearFailure(side);
     settle();
+  }
+
+  /// A side that is not read from has ended or failed. An end is read in its turn, behind the bytes before it.
+  void hearFailure(int side) {
+    if (const int errnoValue = takeSocketError(sides_[side].fd.get()); errnoValue != 0) failWrites(side, errnoValue);
   }
 
   void pump(int from) {
@@ -197,16 +203,21 @@ class Tunnel : public std::enable_shared_from_this<Tunnel> {
   }
 
   [[nodiscard]] bool isOver() const {
-    for (const int side : {client, upstream})
-      if (sides_[side].readEnded && sides_[side].writeEnded && sides_[other(side)].pending.empty()) return true;
+    for (const int side : {client, upstream}) {
+      const bool delivered = sides_[other(side)].pending.empty();
+      // Who was broken off is not waited for: what of its bytes the other side has not taken may take for ever.
+      if (delivered ? sides_[side].readEnded && sides_[side].writeEnded : sides_[side].broken) return true;
+    }
     if (!frames_ || !frames_->closing || !sides_[client].pending.empty() || !sides_[upstream].pending.empty()) return false;
     const auto saidGoodbye = [this](int side) { return frames_->cut[side] && (frames_->tracker[side].closed() || sides_[side].readEnded); };
     return saidGoodbye(client) && saidGoodbye(upstream);
   }
 
+  /// A side that is neither read from nor written to is listened to for its breaking off: of each change once, for an end stays.
   void setInterest(int index) {
     Side& side = sides_[index];
-    const Interest wanted{.readable = !side.readEnded && sides_[other(index)].pending.empty(), .writable = !side.pending.empty()};
+    Interest wanted{.readable = !side.readEnded && sides_[other(index)].pending.empty(), .writable = !side.pending.empty()};
+    wanted.hangup = wanted.edge = !wanted.readable && !wanted.writable && !(side.readEnded && side.writeEnded);
     if (side.watch) return side.watch.set(wanted);
     side.watch = owner_.loop_.watch(side.fd.get(), wanted, [this, index](Interest ready) { onReady(index, ready); });
   }

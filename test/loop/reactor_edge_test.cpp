@@ -83,6 +83,43 @@ TEST_CASE("watch: with edge, an end that comes after what was read is told", "[i
   CHECK(seen[1].readable);
 }
 
+TEST_CASE("watch: with edge, a hangup alone is told once, behind unread bytes, and so is a failure behind it", "[integration]") {
+  Reactor loop;
+  const auto listener = listenOn(*SocketAddress::parse("127.0.0.1:0"));
+  REQUIRE(listener);
+  Fd peer = std::move(*connectTo(*localAddress(listener->get())));
+  Fd own;
+  waitFor(loop, "the connection", [&] {
+    auto accepted = acceptFrom(listener->get());
+    if (accepted && *accepted) own = std::move(*accepted);
+    return static_cast<bool>(own);
+  });
+  int told = 0;
+  FdWatch watch = loop.watch(own.get(), Interest{.hangup = true, .edge = true}, [&](Interest ready) {
+    CHECK(ready.hangup);
+    CHECK_FALSE(ready.readable);
+    ++told;
+  });
+  CHECK(writeSome(peer.get(), "unread").bytes == 6);
+  turns(loop);
+  CHECK(told == 0);
+  ::shutdown(peer.get(), SHUT_WR);
+  waitFor(loop, "the end", [&] { return told > 0; });
+  turns(loop);
+  CHECK(told == 1);
+  CHECK(takeSocketError(own.get()) == 0);
+  const linger hard{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(peer.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+  peer.reset();
+  waitFor(loop, "the failure", [&] { return told > 1; });
+  turns(loop);
+  CHECK(told == 2);
+  CHECK(takeSocketError(own.get()) == EPIPE);
+  CHECK(takeSocketError(own.get()) == 0);
+  std::array<char, 10> buffer;
+  CHECK(readSome(own.get(), buffer).bytes == 6);
+}
+
 TEST_CASE("watch: a call-back that cancels its own watch keeps what it holds until it is over", "[integration]") {
   Reactor loop;
   Pair pair;

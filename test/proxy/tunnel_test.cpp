@@ -1,41 +1,11 @@
 // Upgraded connections, byte by byte.
 
 #include "http/websocket.hpp"
-#include "proxy/proxy_fixture.hpp"
+#include "proxy/tunnel_fixture.hpp"
 
 using namespace spawner;
 using namespace spawner::test;
 using namespace std::chrono_literals;
-
-namespace {
-
-std::string upgradeRequest(const std::string& connection = "Upgrade", const std::string& protocol = "websocket") {
-  return "GET /ws HTTP/1.1\r\nHost: h\r\nConnection: " + connection + "\r\nUpgrade: " + protocol +
-         "\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-}
-std::string switching(const std::string& protocol = "websocket") {
-  return "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: " + protocol +
-         "\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
-}
-
-struct TunnelFixture : ProxyFixture {
-  std::unique_ptr<RawPeer> ws;
-  RawPeer* up = nullptr;
-
-  void open(const std::string& protocol = "websocket") {
-    ws = client();
-    ws->send(upgradeRequest("Upgrade", protocol));
-    wait("the upgrade request", [&] { return !upstream.peers.empty() && contains(upstream.last().received, "Upgrade: " + protocol); });
-    up = &upstream.last();
-    up->send(switching(protocol));
-    waitText(*ws, "\r\n\r\n");
-    ws->received.clear();
-    up->received.clear();
-    wait("the tunnel", [&] { return proxy->counters().tunnels == 1; });
-  }
-};
-
-}  // namespace
 
 TEST_CASE("fault 04: Connection: keep-alive, Upgrade is a WebSocket", "[integration]") {
   TunnelFixture f;
