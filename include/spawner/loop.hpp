@@ -52,6 +52,8 @@ class [[nodiscard]] FdWatch {
   void cancel();
   /// Changes what the descriptor is watched for; costs nothing when it is the same.
   void set(Interest interest);
+  /// True when the present turn has still to tell of this descriptor: something was ready before the turn began. No system call.
+  [[nodiscard]] bool due() const;
   explicit operator bool() const { return loop_ != nullptr; }
 
  private:
@@ -92,6 +94,7 @@ class Loop {
   [[nodiscard]] virtual bool timerActive(std::uint64_t id) const = 0;
   virtual void cancelWatch(std::uint64_t id) = 0;
   virtual void setWatch(std::uint64_t id, Interest interest) = 0;
+  [[nodiscard]] virtual bool watchDue(std::uint64_t /*id*/) const { return false; }
 };
 
 // The handles' inline halves.
@@ -132,5 +135,6 @@ inline void FdWatch::cancel() {
 inline void FdWatch::set(Interest interest) {
   if (loop_ != nullptr) loop_->setWatch(id_, interest);
 }
+inline bool FdWatch::due() const { return loop_ != nullptr && loop_->watchDue(id_); }
 
 }  // namespace spawner

@@ -67,7 +67,8 @@ struct Reactor::Impl {
   std::array<epoll_event, maxEventsPerTurn> events{};
   TimePoint now = readClock();
   BusyPoll busyPoll;
-  int lastCount = 0;  // events of the turn before
+  int lastCount = 0;  // events of the present turn, or the one before
+  int untold = 0;     // so many of the present turn's, the last ones, nobody was told of yet
   bool inTurn = false;
   bool stopping = false;
 
@@ -145,6 +146,7 @@ int Reactor::Impl::lookFor(Duration limit) {
 void Reactor::Impl::runEvents(int count) {
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
+    untold = count - i - 1;
     if (event.data.u64 < timerId) {
       watches.dispatch(event.data.u64, event.events);
       if (count <= fewEvents && i + 1 < count) runPosted();  // of the last one: turn()
@@ -243,5 +245,9 @@ void Reactor::cancelTimer(std::uint64_t id) { const Task released = impl_->timer
 bool Reactor::timerActive(std::uint64_t id) const { return impl_->timers.contains(id); }
 void Reactor::cancelWatch(std::uint64_t id) { impl_->watches.cancel(id); }
 void Reactor::setWatch(std::uint64_t id, Interest interest) { impl_->watches.set(id, interest); }
+bool Reactor::watchDue(std::uint64_t id) const {
+  const epoll_event* const end = impl_->events.data() + impl_->lastCount;
+  return std::any_of(end - impl_->untold, end, [id](const epoll_event& event) { return event.data.u64 == id; });
+}
 
 }  // namespace spawner

@@ -44,6 +44,7 @@ class Reactor final : public Loop {
   [[nodiscard]] bool timerActive(std::uint64_t id) const override;
   void cancelWatch(std::uint64_t id) override;
   void setWatch(std::uint64_t id, Interest interest) override;
+  [[nodiscard]] bool watchDue(std::uint64_t id) const override;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

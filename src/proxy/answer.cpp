@@ -41,6 +41,7 @@ void Run::readAnswer() {
       case IoResult::Kind::Bytes: break;
     }
     heardAnything_ = true;
+    connection_->readFull(got.bytes == size);
     if (got.bytes == size)
       connection_->readAll(false);
     else if (phase_ != Phase::Body)

@@ -121,6 +121,8 @@ void Run::onReady(Interest ready) {
   if (phase_ == Phase::Connecting) {
     if (const auto made = connectResult(connection_->fd()); !made) return fail(FailureKind::ConnectFailed, made.error().message);
     connected();
+  } else if (fromPool_ && written_ == 0 && (ready.readable || ready.hangup)) {
+    return upstreamEnded(false);  // whatever it is: nothing was asked for on this connection
   } else if (ready.writable) {
     flush();
   }
@@ -171,6 +173,7 @@ void Run::endBody() {
 void Run::flush() {
   if (phase_ == Phase::Connecting) return;
   if (!out_.empty()) {
+    if (fromPool_ && written_ == 0 && connection_->due()) return;  // onReady() is about to be told of what came before we asked
     const IoResult put = writeSome(connection_->fd(), out_);
     if (put.kind == IoResult::Kind::Failed) return breakUpload(put.errnoValue);
     if (put.kind == IoResult::Kind::Bytes) {
@@ -210,15 +213,18 @@ void Run::breakUpload(int errnoValue) {
 /// RFC 9110 §9.2.2: a request goes out a second time only where no harm can come of it: the connection was an old one, nothing came back
 /// on it, all of the request is still here, and the request may be repeated or nothing of it was sent.
 bool Run::retry() {
-  if (!fromPool_ || heardAnything_ || bodyTaken_) return false;
-  if (written_ > 0 && !isIdempotent(exchange_->head().method)) return false;
-  auto bytes = headBytes();
-  if (!bytes) return false;
+  if (!fromPool_ || heardAnything_) return false;
+  if (written_ > 0 || uploadBroken_) {  // else all that there is of it is in out_, its body too
+    if (bodyTaken_) return false;
+    if (written_ > 0 && !isIdempotent(exchange_->head().method)) return false;
+    auto bytes = headBytes();
+    if (!bytes) return false;
+    out_ = std::move(*bytes);
+    // An empty body may have ended before now: its end went to the old connection and nothing says it again.
+    if (bodyEnded_ && exchange_->head().framing == http::Framing::Chunked) out_ += http::lastChunk;
+  }
   ++owner_.counters_.retries;
   connection_.reset();
-  out_ = std::move(*bytes);
-  // An empty body may have ended before now: its end went to the old connection and nothing says it again.
-  if (bodyEnded_ && exchange_->head().framing == http::Framing::Chunked) out_ += http::lastChunk;
   written_ = 0;
   uploadBroken_ = reset_ = false;
   if (bodyPaused_) {

@@ -25,6 +25,11 @@ class UpstreamConnection {
   void setListener(Listener* listener) { listener_ = listener; }
   /// How the last read ended: nothing was left of what had come, or something may have been.
   void readAll(bool all) { readAll_ = all; }
+  /// The last read filled its buffer: there may be more.
+  void readFull(bool full) { readFull_ = full; }
+  [[nodiscard]] bool mayHoldMore() const { return readFull_; }
+  /// Something came before the present turn began, and the listener is told of it later in it.
+  [[nodiscard]] bool due() const { return watch_.due(); }
   void want(Interest interest) {
     interest.edge = readAll_ && !hungUp_;
     if (watch_ && interest.readable == watched_.readable && interest.writable == watched_.writable && interest.edge == watched_.edge)
@@ -49,6 +54,7 @@ class UpstreamConnection {
   Interest watched_;
   Listener* listener_ = nullptr;
   bool readAll_ = true;
+  bool readFull_ = false;
   bool hungUp_ = false;
 };
 

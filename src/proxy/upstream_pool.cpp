@@ -30,7 +30,7 @@ std::unique_ptr<UpstreamConnection> UpstreamPool::take(const SocketAddress& addr
     auto connection = std::move(entry->connection);
     connection->setListener(nullptr);
     drop(entry);
-    if (idle < lookAfter || stillQuiet(connection->fd())) return connection;
+    if ((idle < lookAfter && !connection->mayHoldMore()) || stillQuiet(connection->fd())) return connection;
   }
   return nullptr;
 }

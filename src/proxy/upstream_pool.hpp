@@ -25,8 +25,9 @@ class UpstreamPool {
  public:
   UpstreamPool(Loop& loop, PoolOptions options) : loop_(loop), options_(options) {}
 
-  /// The connection used last, if it was idle for no longer than maxIdle; else null. One that lay for lookAfter or longer is asked once
-  /// more whether it is quiet (a system call); another is only known to have been so a turn ago. It may still be closing.
+  /// The connection used last, if it was idle for no longer than maxIdle; else null. One that lay for lookAfter or longer, or may
+  /// hold what was not read, is asked once more whether it is quiet (a system call); another is only known to have been so a turn ago. It
+  /// may still be closing, and it may be due().
   std::unique_ptr<UpstreamConnection> take(const SocketAddress& address, Duration maxIdle = Duration::max(),
                                            Duration lookAfter = Duration::zero());
   /// Keeps a connection whose last answer is complete, for at most min(idleTimeout, limit). Beyond a bound the one unused longest is

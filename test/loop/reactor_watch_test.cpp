@@ -343,3 +343,27 @@ TEST_CASE("watch: broken invariants end the process with a message", "[integrati
           const FdWatch watch = loop.watch(0, reading, [](Interest) {});
         }) == "spawner: SimLoop has no descriptors, but was asked to watch descriptor 0\n");
 }
+
+TEST_CASE("watch: what the present turn has still to tell of is due, in a turn of few events and of many", "[integration]") {
+  Reactor loop;
+  std::vector<Pair> pairs(GENERATE(2, 40));
+  std::vector<FdWatch> watches;
+  std::size_t told = 0;
+  for (Pair& pair : pairs) {
+    watches.push_back(loop.watch(pair.a.get(), reading, [&](Interest) {
+      ++told;
+      std::size_t due = 0;
+      for (const FdWatch& watch : watches) due += watch.due() ? 1U : 0U;
+      CHECK(due == pairs.size() - told);
+      CHECK_FALSE(watches[static_cast<std::size_t>(&pair - pairs.data())].due());
+      drain(pair.a.get());
+      if (told == pairs.size()) loop.post([&] { CHECK_FALSE(watches[0].due()); });
+    }));
+  }
+  for (Pair& pair : pairs) CHECK(writeSome(pair.b.get(), "x").bytes == 1);
+  CHECK_FALSE(watches[0].due());
+  waitFor(loop, "all", [&] { return told == pairs.size(); });
+  turns(loop);
+  CHECK_FALSE(watches[0].due());
+  CHECK_FALSE(FdWatch().due());
+}
