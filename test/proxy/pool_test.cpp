@@ -190,3 +190,27 @@ TEST_CASE("idle connections are bounded in number and time", "[integration]") {
   f.driven.advance(80ms);  // by then the look for old ones has been taken
   f.wait("the others to time out", [&] { return open() == 0; });
 }
+
+TEST_CASE("a request whose body was taken is not sent again without it, whatever its method", "[integration]") {
+  ProxyFixture f;
+  f.start();
+  std::vector<std::string> requests;
+  f.upstream.onBytes = [&](RawPeer& peer) {
+    const bool get = peer.received.starts_with("GET ");
+    if (!contains(peer.received, "\r\n\r\n") || (!get && !contains(peer.received, "body"))) return;
+    requests.push_back(peer.received.substr(0, peer.received.find(' ')));
+    peer.received.clear();
+    if (get) return peer.send(okAnswer);
+    peer.close();
+  };
+  auto client = f.client();
+  exchange(f, *client, simpleGet, "hello");
+  const std::string method = GENERATE("PUT", "DELETE");
+  const std::string body = GENERATE("Content-Length: 4\r\n\r\nbody", "Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
+                                    "Content-Length: 8\r\n\r\nbody");  // the last one is still coming
+  exchange(f, *client, method + " / HTTP/1.1\r\nHost: h\r\n" + body, "UpstreamClosed");
+  CHECK(requests == std::vector<std::string>{"GET", method});
+  CHECK(f.upstream.peers.size() == 1);
+  CHECK(f.proxy->counters().upstreamReuses == 1);
+  CHECK(f.proxy->counters().retries == 0);
+}
