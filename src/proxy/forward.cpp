@@ -59,6 +59,10 @@ std::string joined(const http::Headers& headers, std::string_view name) {
 class Dropped {
  public:
   Dropped(const http::RequestHead& head, const RequestEdit& edit) : head_(head), edit_(edit), hopByHop_(head.headers) {}
+  /// The client's own, if it has sent one that is not of its connection only.
+  [[nodiscard]] bool trusts(http::FieldName known, std::string_view name) const {
+    return edit_.trustForwarded && head_.headers.has(known) && !hopByHop_.has(name);
+  }
   bool operator()(const http::Headers::Place& place) const {
     using http::FieldName;
     const FieldName name = place.known;
@@ -88,18 +92,20 @@ struct FieldList {
 };
 
 template <class Out>
-void writeForwarded(Out& out, const http::RequestHead& head, std::string_view host, std::string_view peer, const RequestEdit& edit) {
+void writeForwarded(Out& out, const http::RequestHead& head, std::string_view host, std::string_view peer, const RequestEdit& edit,
+                    const Dropped& dropped) {
+  using http::FieldName;
   const auto mayWrite = [&](std::string_view name) { return !isSet(edit, name) && !contains(edit.remove, name); };
-  const auto absent = [&](std::string_view name) { return !edit.trustForwarded || !head.headers.has(name); };
-  std::string chain = edit.trustForwarded ? joined(head.headers, forwardedFor) : std::string();
+  const auto absent = [&](FieldName known, std::string_view name) { return !dropped.trusts(known, name); };
+  std::string chain = absent(FieldName::XForwardedFor, forwardedFor) ? std::string() : joined(head.headers, forwardedFor);
   if (const std::string_view ip = ipOf(peer); !ip.empty()) {
     if (!chain.empty()) chain += ", ";
     chain += ip;
   }
   if (!chain.empty() && mayWrite(forwardedFor)) out.field(forwardedFor, chain);
-  if (absent(forwardedProto) && mayWrite(forwardedProto)) out.field(forwardedProto, edit.forwardedProto);
-  if (absent(forwardedHost) && mayWrite(forwardedHost) && !host.empty()) out.field(forwardedHost, host);
-  if (!edit.forwardedPrefix.empty() && absent(forwardedPrefix) && mayWrite(forwardedPrefix))
+  if (absent(FieldName::XForwardedProto, forwardedProto) && mayWrite(forwardedProto)) out.field(forwardedProto, edit.forwardedProto);
+  if (absent(FieldName::XForwardedHost, forwardedHost) && mayWrite(forwardedHost) && !host.empty()) out.field(forwardedHost, host);
+  if (!edit.forwardedPrefix.empty() && absent(FieldName::XForwardedPrefix, forwardedPrefix) && mayWrite(forwardedPrefix))
     out.field(forwardedPrefix, edit.forwardedPrefix);
 }
 
@@ -108,8 +114,9 @@ template <class Out>
 void writeFields(Out& out, const http::RequestHead& head, std::string_view peer, std::string_view upstream, const RequestEdit& edit) {
   const std::string_view host = head.host();
   if (!isSet(edit, "Host")) out.field("Host", host.empty() ? upstream : host);
-  out.fields(head.headers, Dropped(head, edit));
-  writeForwarded(out, head, host, peer, edit);
+  const Dropped dropped(head, edit);
+  out.fields(head.headers, dropped);
+  writeForwarded(out, head, host, peer, edit, dropped);
   for (const auto& [name, value] : edit.set) out.field(name, value);
 }
 

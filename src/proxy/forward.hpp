@@ -24,8 +24,8 @@ struct RequestEdit {
   std::string forwardedPrefix = {};
   /// X-Forwarded-Proto where none is trusted.
   std::string forwardedProto = "http";
-  /// True: X-Forwarded-For is appended to, and Proto, Host and Prefix are kept where the client's side has set them. False: what came
-  /// (Forwarded and X-Real-IP too) is thrown away.
+  /// True: X-Forwarded-For is appended to, and Proto, Host and Prefix are kept where the client's side has set them and does not
+  /// name them in Connection. False: what came (Forwarded and X-Real-IP too) is thrown away.
   bool trustForwarded = false;
 };
 

@@ -150,6 +150,34 @@ TEST_CASE("what a client claims of its way is thrown away unless trusted") {
   }
 }
 
+TEST_CASE("what Connection names of the forwarded fields is not taken away from what is written") {
+  const std::vector<std::pair<std::string, std::string>> ours = {
+      {"X-Forwarded-For", "192.0.2.7"}, {"X-Forwarded-Proto", "http"}, {"X-Forwarded-Host", "example.org"}, {"X-Forwarded-Prefix", "/p/x"}};
+  for (const bool trust : {false, true}) {
+    for (const bool sent : {false, true}) {
+      for (const auto& named : ours) {
+        CAPTURE(trust, sent, named.first);
+        auto head = get();
+        if (sent)
+          for (const auto& field : ours) head.headers.add(field.first, "theirs");
+        std::string option = named.first;
+        for (char& c : option) c = static_cast<char>(std::tolower(c));
+        head.headers.add("Connection", "keep-alive, " + option);
+        const RequestEdit edit{.forwardedPrefix = "/p/x", .trustForwarded = trust};
+        const std::string out = written(head, edit);
+        CHECK(has(out, named.first + ": " + named.second));
+        CHECK(out.find(named.first + ":") == out.rfind(named.first + ":"));
+        for (const auto& [name, value] : ours) {
+          const bool kept = trust && sent && name != named.first;
+          CHECK(has(out, name + ": " + (!kept ? value : name == "X-Forwarded-For" ? "theirs, " + value : "theirs")));
+        }
+        const auto fields = upstreamRequest(head, "192.0.2.7:1", "u", edit).fields;
+        CHECK(std::count(fields.begin(), fields.end(), named) == 1);
+      }
+    }
+  }
+}
+
 TEST_CASE("an IPv6 peer is written without brackets; a unix peer not at all") {
   CHECK(has(written(get(), {}, "[2001:db8::1]:99"), "X-Forwarded-For: 2001:db8::1"));
   CHECK_FALSE(hasField(written(get(), {}, "unix:"), "X-Forwarded-For"));

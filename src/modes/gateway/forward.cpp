@@ -1,6 +1,7 @@
 // To the upstreams: a session's sidecar, and the API.
 #include <utility>
 
+#include "http/head_writer.hpp"
 #include "modes/gateway/answers.hpp"
 #include "modes/gateway/lane.hpp"
 #include "modes/role/session_answers.hpp"
@@ -38,7 +39,8 @@ proxy::RequestEdit Lane::edit(const http::RequestHead& head, const std::string& 
   edit.forwardedPrefix = prefix;
   edit.trustForwarded = setup_.options.trustForwarded;
   // Prefixes add up: what a trusted proxy in front has taken from the path comes before what is taken here.
-  if (edit.trustForwarded && !prefix.empty() && head.headers.has("X-Forwarded-Prefix")) {
+  if (edit.trustForwarded && !prefix.empty() && head.headers.has(http::FieldName::XForwardedPrefix) &&
+      !http::HopByHop(head.headers).has("X-Forwarded-Prefix")) {
     std::string before(head.headers.get("X-Forwarded-Prefix"));
     while (before.ends_with('/')) before.pop_back();
     edit.set.emplace_back("X-Forwarded-Prefix", before + prefix);

@@ -144,6 +144,8 @@ TEST_CASE("gateway: a trusted proxy's fields are kept, and prefixes add up", "[i
   CHECK(contains(answer, "X-Forwarded-Prefix: /outer/p/x\r\n"));
   CHECK(contains(answer, "X-Forwarded-For: 203.0.113.9, 127.0.0.1\r\n"));
   CHECK(contains(answer, "X-Forwarded-Proto: https\r\n"));
+  const std::string named = gateway.get("/p/x/", "X-Forwarded-Prefix: /outer\r\nConnection: X-Forwarded-Prefix\r\n");
+  CHECK(contains(named, "X-Forwarded-Prefix: /p/x\r\n"));
 }
 
 TEST_CASE("gateway: a session that gives no answer is told apart by what is known of it", "[integration]") {
