@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <functional>
+#include <initializer_list>
 
 #include "base/text.hpp"
 #include "spawner/names.hpp"
@@ -11,6 +12,25 @@ namespace spawner::http {
 namespace {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
+
+struct WayName {
+  std::string_view text;  // as long as what is compared with it
+  FieldName name;
+};
+constexpr std::size_t longestWay = sizeof "X-Forwarded-Protocol" - 1;
+
+/// The names that begin with X: of a client's way here.
+FieldName wayName(std::string_view name, std::initializer_list<WayName> ways) {
+  if (lower(name[0]) != 'x') return FieldName::Other;
+  for (const WayName& way : ways)
+    if (sameLetters(name.data(), way.text.data(), name.size())) return way.name;
+  if (name.find('_') == std::string_view::npos) return FieldName::Other;
+  std::array<char, longestWay> dashes{};
+  std::replace_copy(name.begin(), name.end(), dashes.begin(), '_', '-');
+  for (const WayName& way : ways)
+    if (sameLetters(dashes.data(), way.text.data(), name.size())) return FieldName::WithUnderscores;
+  return FieldName::Other;
+}
 
 }  // namespace
 
@@ -33,21 +53,21 @@ FieldName fieldName(std::string_view name) {
     case 4: return is("Host") ? FieldName::Host : FieldName::Other;
     case 6: return is("Expect") ? FieldName::Expect : FieldName::Other;
     case 7: return is("Upgrade") ? FieldName::Upgrade : is("Trailer") ? FieldName::Trailer : FieldName::Other;
-    case 9: return is("Forwarded") ? FieldName::Forwarded : is("X-Real-IP") ? FieldName::XRealIp : FieldName::Other;
+    case 8: return wayName(name, {{"X-Scheme", FieldName::XScheme}});
+    case 9: return is("Forwarded") ? FieldName::Forwarded : wayName(name, {{"X-Real-IP", FieldName::XRealIp}});
     case 10: return is("Connection") ? FieldName::Connection : is("Keep-Alive") ? FieldName::KeepAlive : FieldName::Other;
     case 11: return is(names::podHeader) ? FieldName::SpawnerPod : FieldName::Other;
     case 14: return is("Content-Length") ? FieldName::ContentLength : FieldName::Other;
-    case 15: return is("X-Forwarded-For") ? FieldName::XForwardedFor : FieldName::Other;
+    case 15: return wayName(name, {{"X-Forwarded-For", FieldName::XForwardedFor}, {"X-Forwarded-Ssl", FieldName::XForwardedSsl}});
     case 16:
-      return is("X-Forwarded-Host")   ? FieldName::XForwardedHost
-             : is("X-Forwarded-Port") ? FieldName::XForwardedPort
-             : is("Proxy-Connection") ? FieldName::ProxyConnection
-                                      : FieldName::Other;
+      if (is("Proxy-Connection")) return FieldName::ProxyConnection;
+      return wayName(name, {{"X-Forwarded-Host", FieldName::XForwardedHost}, {"X-Forwarded-Port", FieldName::XForwardedPort}});
     case 17:
-      return is("Transfer-Encoding")   ? FieldName::TransferEncoding
-             : is("X-Forwarded-Proto") ? FieldName::XForwardedProto
-                                       : FieldName::Other;
-    case 18: return is("X-Forwarded-Prefix") ? FieldName::XForwardedPrefix : FieldName::Other;
+      if (is("Transfer-Encoding")) return FieldName::TransferEncoding;
+      return wayName(name, {{"X-Forwarded-Proto", FieldName::XForwardedProto}});
+    case 18:
+      return wayName(name, {{"X-Forwarded-Prefix", FieldName::XForwardedPrefix}, {"X-Forwarded-Scheme", FieldName::XForwardedScheme}});
+    case longestWay: return wayName(name, {{"X-Forwarded-Protocol", FieldName::XForwardedProtocol}});
     default: return FieldName::Other;
   }
 }

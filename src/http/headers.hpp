@@ -40,7 +40,12 @@ enum class FieldName : std::uint8_t {
   XForwardedPort,
   XForwardedPrefix,
   XForwardedProto,
+  XForwardedProtocol,
+  XForwardedScheme,
+  XForwardedSsl,
   XRealIp,
+  XScheme,
+  WithUnderscores,  // one of the X- names above with '_' for '-': CGI and WSGI make the same variable of it
 };
 FieldName fieldName(std::string_view name);
 

@@ -69,6 +69,7 @@ class Dropped {
     if (name == FieldName::Host || name == FieldName::ContentLength || name == FieldName::XForwardedFor) return true;
     if (name == FieldName::SpawnerPod || hopByHop_.has(place)) return true;
     if (name >= FieldName::Forwarded && !edit_.trustForwarded) return true;  // what a client says of its own way here
+    if (name == FieldName::WithUnderscores) return true;                     // no proxy writes it
     // RFC 9110 §10.1.1: an expectation in HTTP/1.0 is ignored; a 100 must not reach such a client.
     if (name == FieldName::Expect && head_.minorVersion == 0) return true;
     if (edit_.remove.empty() && edit_.set.empty()) return false;

@@ -104,9 +104,28 @@ TEST_CASE("What is added is looked at when it is written, what was read need not
 }
 
 TEST_CASE("Each name that rules are about is known in any case, and nothing that looks like one") {
-  for (const char* name : {"Connection", "Keep-Alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Host",
-                           "Content-Length", "Expect", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port",
-                           "X-Forwarded-Prefix", "X-Forwarded-Proto", "X-Real-IP", "Spawner-Pod"}) {
+  for (const char* name : {"Connection",
+                           "Keep-Alive",
+                           "Proxy-Connection",
+                           "TE",
+                           "Trailer",
+                           "Transfer-Encoding",
+                           "Upgrade",
+                           "Host",
+                           "Content-Length",
+                           "Expect",
+                           "Forwarded",
+                           "X-Forwarded-For",
+                           "X-Forwarded-Host",
+                           "X-Forwarded-Port",
+                           "X-Forwarded-Prefix",
+                           "X-Forwarded-Proto",
+                           "X-Forwarded-Protocol",
+                           "X-Forwarded-Scheme",
+                           "X-Forwarded-Ssl",
+                           "X-Real-IP",
+                           "X-Scheme",
+                           "Spawner-Pod"}) {
     CAPTURE(name);
     std::string text = name;
     const FieldName known = fieldName(text);
@@ -122,6 +141,34 @@ TEST_CASE("Each name that rules are about is known in any case, and nothing that
   }
   CHECK(fieldName("") == FieldName::Other);
   CHECK(fieldName("X-Custom") == FieldName::Other);
+}
+
+TEST_CASE("A name of a client's way that is written with '_' is known as that, and as nothing else") {
+  for (const std::string name : {"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Proto",
+                                 "X-Forwarded-Protocol", "X-Forwarded-Scheme", "X-Forwarded-Ssl", "X-Real-IP", "X-Scheme"}) {
+    std::vector<std::size_t> dashes;
+    for (std::size_t i = 0; i < name.size(); ++i)
+      if (name[i] == '-') dashes.push_back(i);
+    for (std::size_t which = 1; which < std::size_t{1} << dashes.size(); ++which) {
+      std::string text = name;
+      for (std::size_t i = 0; i < dashes.size(); ++i)
+        if ((which >> i & 1) != 0) text[dashes[i]] = '_';
+      CAPTURE(text);
+      CHECK(fieldName(text) == FieldName::WithUnderscores);
+      for (char& c : text) c = static_cast<char>(std::toupper(c));
+      CHECK(fieldName(text) == FieldName::WithUnderscores);
+      Headers headers;
+      headers.add(text, "value");
+      CHECK_FALSE(headers.has(name));
+      CHECK_FALSE(headers.has(fieldName(name)));
+      text.back() = 'q';
+      CHECK(fieldName(text) == FieldName::Other);
+    }
+  }
+  for (const char* name :
+       {"Content_Length", "Host_", "_Host", "Transfer_Encoding", "Keep_Alive", "Proxy_Connection", "Spawner_Pod", "X_Custom",
+        "X_Forwarded_", "X_Scheme_", "XXForwarded-For", "Forwarded_", "_", "________", "_________", "X______________"})
+    CHECK(fieldName(name) == FieldName::Other);
 }
 
 TEST_CASE("The end of a value is found wherever it is, whatever surrounds it") {

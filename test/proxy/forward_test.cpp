@@ -150,6 +150,23 @@ TEST_CASE("what a client claims of its way is thrown away unless trusted") {
   }
 }
 
+TEST_CASE("other names of the client's way are thrown away unless trusted, and those that fold into one always") {
+  auto head = get();
+  for (const char* name :
+       {"X-Scheme", "X-Forwarded-Scheme", "X-Forwarded-Ssl", "X-Forwarded-Protocol", "X_Forwarded_Proto", "x-forwarded_proto",
+        "X_FORWARDED-FOR", "X_Forwarded_Prefix", "X_Real_IP", "X_Scheme", "X_Custom", "Content_Length", "Host_"})
+    head.headers.add(name, "https");
+  const bool trust = GENERATE(false, true);
+  const std::string out = written(head, {.trustForwarded = trust});
+  for (const char* name : {"X-Scheme", "X-Forwarded-Scheme", "X-Forwarded-Ssl", "X-Forwarded-Protocol"})
+    CHECK(hasField(out, name) == trust);
+  for (const char* name : {"X_Forwarded_Proto", "x-forwarded_proto", "X_FORWARDED-FOR", "X_Forwarded_Prefix", "X_Real_IP", "X_Scheme"})
+    CHECK_FALSE(hasField(out, name));
+  for (const char* name : {"X_Custom", "Content_Length", "Host_"}) CHECK(has(out, std::string(name) + ": https"));
+  CHECK(has(out, "X-Forwarded-Proto: http"));
+  CHECK(has(out, "X-Forwarded-For: 192.0.2.7"));
+}
+
 TEST_CASE("what Connection names of the forwarded fields is not taken away from what is written") {
   const std::vector<std::pair<std::string, std::string>> ours = {
       {"X-Forwarded-For", "192.0.2.7"}, {"X-Forwarded-Proto", "http"}, {"X-Forwarded-Host", "example.org"}, {"X-Forwarded-Prefix", "/p/x"}};
