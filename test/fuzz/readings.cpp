@@ -233,19 +233,25 @@ Request passedOn(const Request& request, const std::string& clientIp, const std:
   static const std::vector<std::string> dropped = {"connection",     "keep-alive",        "proxy-connection", "te",
                                                    "trailer",        "transfer-encoding", "upgrade",          "host",
                                                    "content-length", "spawner-pod",       "x-forwarded-for"};
-  static const std::vector<std::string> claims = {"forwarded",          "x-forwarded-host",  "x-forwarded-port",
-                                                  "x-forwarded-prefix", "x-forwarded-proto", "x-real-ip"};
+  static const std::vector<std::string> claims = {"forwarded",         "x-forwarded-host",    "x-forwarded-port", "x-forwarded-prefix",
+                                                  "x-forwarded-proto", "x-real-ip",           "x-scheme",         "x-forwarded-scheme",
+                                                  "x-forwarded-ssl",   "x-forwarded-protocol"};
+  const auto twin = [](std::string name) {  // what CGI takes for such a field
+    if (name.find('_') == std::string::npos) return false;
+    std::replace(name.begin(), name.end(), '_', '-');
+    return name == "x-forwarded-for" || (name != "forwarded" && among(claims, name));
+  };
   Request sent = request;
   const auto options = connectionOptions(request);
   std::erase_if(sent.fields, [&](const auto& field) {
-    return among(dropped, field.first) || among(options, field.first) || (!trusted && among(claims, field.first)) ||
+    return among(dropped, field.first) || among(options, field.first) || (!trusted && among(claims, field.first)) || twin(field.first) ||
            (field.first == "expect" && request.minorVersion == 0);
   });
   const std::string host = hostOf(request, "");
   const auto add = [&](const char* name, std::string_view value) { sent.fields.emplace_back(name, trimmed(value)); };
-  const auto isNew = [&](const char* name) { return !trusted || valuesOf(request, name).empty(); };
+  const auto isNew = [&](const char* name) { return !trusted || among(options, name) || valuesOf(request, name).empty(); };
   add("host", host.empty() ? upstream : host);
-  const std::string chain = trusted ? joined(request, "x-forwarded-for") : "";
+  const std::string chain = trusted && !among(options, "x-forwarded-for") ? joined(request, "x-forwarded-for") : "";
   add("x-forwarded-for", chain.empty() ? clientIp : chain + ", " + clientIp);
   if (isNew("x-forwarded-proto")) add("x-forwarded-proto", "http");
   if (isNew("x-forwarded-host") && !host.empty()) add("x-forwarded-host", host);
